@@ -2,16 +2,16 @@ package ctl
 
 import "context"
 
-// Master is what a [Server] serves. Methods may run concurrently; each ends
-// early when its context does. Errors that wrap one of the package's sentinels
-// become the HTTP status that says the same; any other becomes 500.
+// Master is what a [Server] serves. Methods may run concurrently. An error that
+// wraps one of the package's sentinels becomes the HTTP status and code that say
+// the same, any other 500; [Problemf] makes such an error with a hint.
 type Master interface {
 	Viewer
 	Operator
 	Watcher
 }
 
-// Viewer tells what is.
+// Viewer tells what is. Lists come in a defined order.
 type Viewer interface {
 	Info(ctx context.Context) Info
 	Sandboxes(ctx context.Context) []Sandbox
@@ -19,20 +19,30 @@ type Viewer interface {
 	Inspect(ctx context.Context) Inspection
 }
 
-// Operator changes what is.
+// Operator changes what is. ctx ends when the caller leaves: that ends the
+// wait, never the work. The server has checked that names and levels are there
+// where they are needed; whether they exist is for the master to say.
 type Operator interface {
+	// Reload answers with a result, and no error, whenever a reload was decided
+	// on, however it went.
 	Reload(ctx context.Context, r ReloadRequest) (ReloadResult, error)
 	Start(ctx context.Context, r ActionRequest) (ActionResult, error)
+	// Stop without names returns when everything is down but the control
+	// server: the process ends after this very answer was written.
 	Stop(ctx context.Context, r ActionRequest) (ActionResult, error)
 	Restart(ctx context.Context, r ActionRequest) (ActionResult, error)
 	LogLevel(ctx context.Context, r ActionRequest) (ActionResult, error)
 }
 
-// Watcher streams what happens.
+// Watcher streams what happens. emit is called from one goroutine at a time; it
+// fails once the caller has left, and then the method returns.
 type Watcher interface {
 	// Events calls emit for each event after the one with ID since, oldest
-	// first, as far back as the master remembers (1,024), then for each new one.
+	// first, as far back as the master remembers (1,024), then for each new one
+	// until ctx ends. A since above the newest ID comes from an earlier master:
+	// it counts as 0.
 	Events(ctx context.Context, since uint64, emit func(Event) error) error
-	// Logs calls emit for each selected line, oldest first.
+	// Logs calls emit for each selected line, oldest first; with Follow it goes
+	// on until ctx ends. A Since beyond the end of the log counts as its end.
 	Logs(ctx context.Context, q LogQuery, emit func(LogLine) error) error
 }

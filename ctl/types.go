@@ -158,7 +158,7 @@ type Event struct {
 
 // LogLine is one line of captured output: GET /v1/logs, a stream of NDJSON.
 type LogLine struct {
-	Offset int64     `json:"offset"` // in the log file; go on with ?since=OFFSET
+	Offset int64     `json:"offset"` // where the line ends, in bytes since the log began: over 0, rising, going on over rotations
 	Time   time.Time `json:"time"`
 	Name   string    `json:"name"`   // worker, sandbox (single mode) or master
 	Stream string    `json:"stream"` // log, out or err
@@ -168,6 +168,7 @@ type LogLine struct {
 // LogQuery selects log lines. The zero value selects the last 0 lines of all.
 type LogQuery struct {
 	Name   string // sandbox, worker or "master"; empty means all
-	Lines  int    // how many of the newest to begin with
+	Lines  int    // how many of the newest to begin with; unused when Since is given
+	Since  int64  // begin behind the line with this Offset; 0 means: by Lines
 	Follow bool   // go on with new ones until the caller leaves
 }

@@ -1,0 +1,243 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+)
+
+// Box is what a service gets from its host: everything it needs from outside. It
+// belongs to one call of Serve; after that call its listeners are closed. It is
+// safe for concurrent use.
+type Box struct {
+	run     *run
+	name    string
+	mode    string
+	logger  *slog.Logger
+	sockets Sockets
+	peers   Peers
+	declare []Listen
+	config  map[string]any
+
+	mu        sync.Mutex
+	declared  bool // the declared sockets are open
+	listeners []*Listener
+	packets   []*PacketConn
+	open      []stopper
+	addresses []string // of open, in order
+	halted    bool
+	watched   bool // somebody asked for Drain
+}
+
+// stopper is a socket that can be told to take nothing new.
+type stopper interface {
+	stop()
+	Close() error
+}
+
+// Name is the sandbox's name.
+func (b *Box) Name() string { return b.name }
+
+// Mode is single or multi; a service rarely needs to know.
+func (b *Box) Mode() string { return b.mode }
+
+// Logger writes to the sandbox's log, at the level set for this sandbox.
+func (b *Box) Logger() *slog.Logger { return b.logger }
+
+// Ready tells the host that the service can work. Only the first call counts.
+func (b *Box) Ready() { b.run.sayReady() }
+
+// Drain is closed when the service must take no more new work. A service that
+// never calls Drain gets its ctx cancelled at that moment instead.
+func (b *Box) Drain() <-chan struct{} {
+	b.mu.Lock()
+	b.watched = true
+	b.mu.Unlock()
+	return b.run.drain
+}
+
+// Cut reports one piece of work, a request or a session, that was ended before
+// it was done because time was over; what names it for people. The counts are
+// what a reload is judged by, so report each once.
+func (b *Box) Cut(what string) { b.run.noteCut(what) }
+
+// Go runs f in a goroutine that belongs to the sandbox: a panic in it fails this
+// sandbox alone, and the sandbox counts as ended only when f has returned. ctx
+// ends at the drain deadline or when Serve has returned, whichever is first.
+// After the sandbox has ended f is not started and a line is logged.
+func (b *Box) Go(name string, f func(ctx context.Context)) { b.run.spawn(name, f) }
+
+// Peer returns a way to call another sandbox. If there is none, its calls fail
+// with the reason.
+func (b *Box) Peer(name string) Peer {
+	if b.peers == nil {
+		return noPeer{name: name, cause: fmt.Errorf("%s has no way to call other sandboxes", b.name)}
+	}
+	p, err := b.peers.Peer(name)
+	if err != nil {
+		return noPeer{name: name, cause: err}
+	}
+	return p
+}
+
+// Listeners returns the stream sockets that the configuration declares for this
+// sandbox, in that order. Each call returns the same ones.
+func (b *Box) Listeners() ([]*Listener, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.openDeclared(); err != nil {
+		return nil, err
+	}
+	return append([]*Listener(nil), b.listeners...), nil
+}
+
+// PacketConns returns the datagram sockets that the configuration declares for
+// this sandbox, in that order. Each call returns the same ones.
+func (b *Box) PacketConns() ([]*PacketConn, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.openDeclared(); err != nil {
+		return nil, err
+	}
+	return append([]*PacketConn(nil), b.packets...), nil
+}
+
+// Listen asks the host for a stream socket on address; network is tcp, tcp4,
+// tcp6 or unix. The host opens it once and keeps it over restarts and reloads.
+func (b *Box) Listen(network, address string) (*Listener, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.listen(Listen{Network: network, Address: address})
+}
+
+// ListenPacket asks the host for a datagram socket on address; network is udp,
+// udp4, udp6 or unixgram.
+func (b *Box) ListenPacket(network, address string) (*PacketConn, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.listenPacket(Listen{Network: network, Address: address})
+}
+
+func (b *Box) openDeclared() error {
+	if b.declared {
+		return nil
+	}
+	for _, l := range b.declare {
+		if l.packet() {
+			if _, err := b.listenPacket(l); err != nil {
+				return err
+			}
+		} else if _, err := b.listen(l); err != nil {
+			return err
+		}
+	}
+	b.declared = true
+	return nil
+}
+
+func (b *Box) listen(l Listen) (*Listener, error) {
+	if b.sockets == nil {
+		return nil, cannotListen(l, errNoSockets)
+	}
+	inner, err := b.sockets.Listener(b.run.context(), b.name, l)
+	if err != nil {
+		return nil, cannotListen(l, err)
+	}
+	ln, err := newListener(l.Name, inner, b.run.gate)
+	if err != nil {
+		_ = inner.Close() // the error above is the one to report
+		return nil, cannotListen(l, err)
+	}
+	if l.declared {
+		b.listeners = append(b.listeners, ln)
+	}
+	b.keep(ln, ln.Addr())
+	return ln, nil
+}
+
+func (b *Box) listenPacket(l Listen) (*PacketConn, error) {
+	if b.sockets == nil {
+		return nil, cannotListen(l, errNoSockets)
+	}
+	inner, err := b.sockets.PacketConn(b.run.context(), b.name, l)
+	if err != nil {
+		return nil, cannotListen(l, err)
+	}
+	p := newPacketConn(l.Name, inner, b.run.gate)
+	if l.declared {
+		b.packets = append(b.packets, p)
+	}
+	b.keep(p, p.LocalAddr())
+	return p, nil
+}
+
+func (b *Box) keep(s stopper, addr net.Addr) {
+	b.open = append(b.open, s)
+	b.addresses = append(b.addresses, addr.Network()+"://"+addr.String())
+	if b.halted {
+		s.stop()
+	}
+}
+
+// halt makes all sockets of the box take nothing new; it returns whether the
+// service watches Drain.
+func (b *Box) halt() (watched bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.halted = true
+	for _, s := range b.open {
+		s.stop()
+	}
+	return b.watched
+}
+
+// close gives the box's descriptors back.
+func (b *Box) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.halted = true
+	for _, s := range b.open {
+		_ = s.Close() // a service may have closed it; nothing is lost either way
+	}
+}
+
+func (b *Box) listening() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]string(nil), b.addresses...)
+}
+
+func cannotListen(l Listen, err error) error {
+	return fmt.Errorf("cannot listen on %s: %w", l, err)
+}
+
+// Listen is a socket that the configuration declares for a sandbox.
+type Listen struct {
+	Name    string // unique in the sandbox; may be empty
+	Network string // tcp, tcp4, tcp6, unix, udp, udp4, udp6 or unixgram
+	Address string
+
+	declared bool
+}
+
+// String is the address as users write it, such as tcp://127.0.0.1:9091.
+func (l Listen) String() string { return l.Network + "://" + l.Address }
+
+func (l Listen) packet() bool {
+	return strings.HasPrefix(l.Network, "udp") || l.Network == "unixgram"
+}
+
+func (l Listen) validate() error {
+	switch l.Network {
+	case "tcp", "tcp4", "tcp6", "unix", "udp", "udp4", "udp6", "unixgram":
+	default:
+		return fmt.Errorf("cannot listen on %s: network must be one of tcp, tcp4, tcp6, unix, udp, udp4, udp6, unixgram", l)
+	}
+	if l.Address == "" {
+		return fmt.Errorf("cannot listen on %s: no address", l)
+	}
+	return nil
+}

@@ -1,0 +1,208 @@
+package inherit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// maxPath is the longest path of a unix socket, in bytes.
+const maxPath = 107
+
+// probeLimit is how long a unix socket that is in the way has to answer before
+// it counts as alive.
+const probeLimit = time.Second
+
+// Socket is a listening socket that is held to be handed to processes which
+// accept on it. The holder itself does not accept; [Socket.Listener] makes a
+// listener for that. Make one with [Listen] or [Hold].
+type Socket struct {
+	network string
+	address string
+	file    *os.File
+
+	mu   sync.Mutex
+	path os.FileInfo // of the unix socket's file; nil when there is none
+}
+
+// Listen opens a listening socket on network, which is tcp, tcp4, tcp6 or unix.
+//
+// A unix path of more than 107 bytes is refused, and so is one at which there is
+// anything but a dead socket of our own user; that one is replaced. An address that
+// is taken gives an [*InUseError].
+func Listen(ctx context.Context, network, address string) (*Socket, error) {
+	switch network {
+	case "tcp", "tcp4", "tcp6":
+	case "unix":
+		if err := clearPath(ctx, address); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("cannot listen on %s://%s: the network must be tcp, tcp4, tcp6 or unix", network, address)
+	}
+	config := net.ListenConfig{}
+	// Other programs that get the socket expect plain TCP.
+	config.SetMultipathTCP(false)
+	ln, err := config.Listen(ctx, network, address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, &InUseError{Network: network, Address: address, Err: err}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s://%s: %w", network, address, reason(err))
+	}
+	if u, ok := ln.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false)
+	}
+	defer ln.Close()
+	return holdListener(ln)
+}
+
+// Hold makes a Socket of a listening socket that another process opened. It works
+// on a copy; c stays open.
+func Hold(c syscall.Conn) (*Socket, error) {
+	ln, err := Listener(c)
+	if err != nil {
+		return nil, err
+	}
+	defer ln.Close()
+	return holdListener(ln)
+}
+
+func holdListener(ln net.Listener) (*Socket, error) {
+	s := &Socket{network: ln.Addr().Network(), address: ln.Addr().String()}
+	if s.network == "unix" {
+		info, err := os.Lstat(s.address)
+		if err != nil {
+			return nil, fmt.Errorf("cannot hold the unix socket: %w", err)
+		}
+		s.path = info
+	}
+	f, err := Dup(ln.(syscall.Conn), s.network+"://"+s.address)
+	if err != nil {
+		return nil, err
+	}
+	s.file = f
+	return s, nil
+}
+
+// Network is tcp or unix.
+func (s *Socket) Network() string { return s.network }
+
+// Address is where the socket listens, with the port that was really taken.
+func (s *Socket) Address() string { return s.address }
+
+// String is network and address, as tcp://127.0.0.1:9091.
+func (s *Socket) String() string { return s.network + "://" + s.address }
+
+// SyscallConn makes a Socket fit to be handed to a child.
+func (s *Socket) SyscallConn() (syscall.RawConn, error) { return s.file.SyscallConn() }
+
+// Listener makes a listener for this process, independent of the Socket.
+func (s *Socket) Listener() (net.Listener, error) { return Listener(s) }
+
+// Close gives up this process' hold. Others who have the socket go on, and the
+// path of a unix socket stays.
+func (s *Socket) Close() error { return s.file.Close() }
+
+// Remove closes the socket and unlinks its path, if the file there still is the
+// one that this socket was bound to. Only the last owner may call it.
+func (s *Socket) Remove() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.file.Close()
+	if s.path == nil {
+		return err
+	}
+	bound := s.path
+	s.path = nil
+	return errors.Join(err, unlink(s.address, bound))
+}
+
+// unlink removes path if it still is the file that was bound.
+func unlink(path string, bound os.FileInfo) error {
+	now, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !sameFile(bound, now) {
+		return nil
+	}
+	return os.Remove(path)
+}
+
+// clearPath makes sure that a unix socket can be bound to path: it removes a dead
+// socket of ours and refuses everything else that is there.
+func clearPath(ctx context.Context, path string) error {
+	if err := checkPath(path); err != nil {
+		return err
+	}
+	found, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot listen on unix://%s: %w", path, reason(err))
+	}
+	if found.Mode().Type() != fs.ModeSocket {
+		return fmt.Errorf("cannot listen on unix://%s: there is a file that is not a socket", path)
+	}
+	if owner := found.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Geteuid() {
+		return fmt.Errorf("cannot listen on unix://%s: the socket there belongs to user %d", path, owner)
+	}
+	if !dead(ctx, path) {
+		return &InUseError{Network: "unix", Address: path, Err: syscall.EADDRINUSE}
+	}
+	if now, err := os.Lstat(path); err != nil || !sameFile(found, now) {
+		return &InUseError{Network: "unix", Address: path, Err: syscall.EADDRINUSE}
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("cannot replace the dead socket unix://%s: %w", path, reason(err))
+	}
+	return nil
+}
+
+// sameFile tells whether two looks at a path saw one socket. The inode alone does
+// not tell: file systems give the number of a removed file to the next one.
+func sameFile(a, b os.FileInfo) bool {
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime())
+}
+
+func checkPath(path string) error {
+	switch {
+	case path == "":
+		return errors.New("cannot listen on a unix socket without a path")
+	case path[0] == '@' || path[0] == 0:
+		return fmt.Errorf("cannot listen on unix://%s: abstract sockets have no owner and no permissions", path)
+	case len(path) > maxPath:
+		return fmt.Errorf("cannot listen on unix://%s: the path has %d bytes, at most %d are possible", path, len(path), maxPath)
+	}
+	return nil
+}
+
+// dead tells whether nobody listens at path. Any answer but a refusal, a full
+// queue included, means that somebody does.
+func dead(ctx context.Context, path string) bool {
+	dialer := net.Dialer{Timeout: probeLimit}
+	conn, err := dialer.DialContext(ctx, "unix", path)
+	if err == nil {
+		conn.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
+}
+
+// reason takes the operation and the address off an error of package net or os;
+// our own messages say both.
+func reason(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

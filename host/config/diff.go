@@ -1,0 +1,190 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// CheckReload tells whether an instance that runs with old can go on with next.
+// Its name and its mode cannot change while it runs.
+func CheckReload(old, next *Config) error {
+	switch {
+	case old.Name != next.Name:
+		return fmt.Errorf("cannot change the name from %s to %s by a reload: stop %s, then start %s",
+			old.Name, next.Name, old.Name, next.Name)
+	case old.Mode != next.Mode:
+		return fmt.Errorf("cannot change the mode from %s to %s by a reload: stop, then start again", old.Mode, next.Mode)
+	}
+	return nil
+}
+
+// Hash is the same for configurations that mean the same: 64 hexadecimal digits.
+// Warnings and the names of files do not count.
+func (c *Config) Hash() string {
+	same := *c
+	same.Warnings, same.Files = nil, nil
+	// Nothing in a Config that Load made can fail to encode.
+	text, err := json.Marshal(same)
+	sum := sha256.Sum256(text)
+	if err != nil {
+		return ""
+	}
+	return hex.EncodeToString(sum[:])
+}
+
+// Diff tells what changes from old to next, a sentence each, in a fixed order:
+// the instance, sandboxes, workers. Values of a sandbox's own table are not told,
+// they may be secret. Both must be [Config.Resolve]d, or neither.
+func Diff(old, next *Config) []string {
+	lines := changes("", settings(old), settings(next))
+	lines = append(lines, diffNamed("sandbox", old.Sandboxes, next.Sandboxes,
+		func(s Sandbox) string { return s.Name }, sandboxChanges)...)
+	lines = append(lines, diffNamed("worker", old.Workers, next.Workers,
+		func(w Worker) string { return w.Name }, workerChanges)...)
+	if order := orderChange(old.Sandboxes, next.Sandboxes); order != "" {
+		lines = append(lines, order)
+	}
+	return lines
+}
+
+// setting is one key and its value for people.
+type setting struct{ key, value string }
+
+func settings(c *Config) []setting {
+	return []setting{
+		{"name", c.Name},
+		{"mode", string(c.Mode)},
+		{"ready_timeout", c.ReadyTimeout.String()},
+		{"probation", c.Probation.String()},
+		{"drain_timeout", c.DrainTimeout.String()},
+		{"stop_timeout", c.StopTimeout.String()},
+		{"log.level", LevelName(c.Log.Level)},
+		{"log.max_size", formatSize(c.Log.MaxSize)},
+		{"log.keep", strconv.Itoa(c.Log.Keep)},
+	}
+}
+
+// changes compares two lists of the same keys.
+func changes(prefix string, old, next []setting) []string {
+	var lines []string
+	for i, s := range old {
+		if s.value != next[i].value {
+			lines = append(lines, fmt.Sprintf("%s%s %s -> %s", prefix, s.key, orNone(s.value), orNone(next[i].value)))
+		}
+	}
+	return lines
+}
+
+func orNone(value string) string {
+	if value == "" {
+		return "none"
+	}
+	return value
+}
+
+// diffNamed compares two lists of things that have names: what is new, what is
+// gone, and what differs, in the order of next, then of old.
+func diffNamed[T any](kind string, old, next []T, name func(T) string, differ func(prefix string, old, next T) []string) []string {
+	var lines []string
+	find := func(list []T, wanted string) int {
+		return slices.IndexFunc(list, func(one T) bool { return name(one) == wanted })
+	}
+	for _, n := range next {
+		if i := find(old, name(n)); i >= 0 {
+			lines = append(lines, differ(kind+" "+name(n)+": ", old[i], n)...)
+		} else {
+			lines = append(lines, kind+" "+name(n)+": new")
+		}
+	}
+	for _, o := range old {
+		if find(next, name(o)) < 0 {
+			lines = append(lines, kind+" "+name(o)+": removed")
+		}
+	}
+	return lines
+}
+
+func sandboxChanges(prefix string, old, next Sandbox) []string {
+	describe := func(s Sandbox) []setting {
+		return []setting{
+			{"listen", listens(s.Listen)}, {"worker", s.Worker}, {"ready", string(s.Ready)},
+			{"restart", string(s.Restart)}, {"level", LevelName(s.Level)},
+		}
+	}
+	lines := changes(prefix, describe(old), describe(next))
+	if keys := changedKeys("config", old.Config, next.Config); len(keys) > 0 {
+		lines = append(lines, prefix+strings.Join(keys, ", ")+" changed")
+	}
+	return lines
+}
+
+func workerChanges(prefix string, old, next Worker) []string {
+	describe := func(w Worker) []setting {
+		return []setting{{"instances", strconv.Itoa(w.Instances)}, {"sandboxes", strings.Join(w.Sandboxes, ", ")}}
+	}
+	return changes(prefix, describe(old), describe(next))
+}
+
+// listens shows sockets as they would be written, with their names if these are
+// not their places in the list.
+func listens(list []Listen) string {
+	parts := make([]string, len(list))
+	for i, l := range list {
+		if parts[i] = l.String(); l.Name != strconv.Itoa(i) {
+			parts[i] = l.Name + "=" + parts[i]
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// changedKeys gives the dotted keys that differ, sorted.
+func changedKeys(prefix string, old, next map[string]any) []string {
+	var keys []string
+	for key := range old {
+		keys = append(keys, key)
+	}
+	for key := range next {
+		if _, ok := old[key]; !ok {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	var changed []string
+	for _, key := range keys {
+		a, inOld := old[key]
+		b, inNext := next[key]
+		tableA, okA := a.(map[string]any)
+		tableB, okB := b.(map[string]any)
+		switch {
+		case okA && okB:
+			changed = append(changed, changedKeys(prefix+"."+key, tableA, tableB)...)
+		case inOld != inNext || !reflect.DeepEqual(a, b):
+			changed = append(changed, prefix+"."+key)
+		}
+	}
+	return changed
+}
+
+// orderChange tells of a new start order of the sandboxes that stay.
+func orderChange(old, next []Sandbox) string {
+	common := func(list, other []Sandbox) []string {
+		var names []string
+		for _, s := range list {
+			if slices.ContainsFunc(other, func(o Sandbox) bool { return o.Name == s.Name }) {
+				names = append(names, s.Name)
+			}
+		}
+		return names
+	}
+	a, b := common(old, next), common(next, old)
+	if slices.Equal(a, b) {
+		return ""
+	}
+	return "start order " + strings.Join(a, ", ") + " -> " + strings.Join(b, ", ")
+}

@@ -1,0 +1,32 @@
+package rpc
+
+import (
+	"context"
+
+	"github.com/dserver/dserver/rpc/message"
+)
+
+// Context is what a handler gets. As a context.Context it ends at the caller's
+// deadline, when the caller cancels, and with the session. It may be kept and
+// used from other goroutines; SetMeta must not be called by two at once.
+type Context interface {
+	context.Context
+	// Session is where the message came from; the handler may call back on it.
+	Session() *Session
+	// Method is the route as it was called.
+	Method() string
+	// Meta is the value of a name in the message's metadata, empty if absent.
+	Meta(key string) string
+	// Metadata is all of the message's metadata; it must not be changed.
+	Metadata() *message.Meta
+	// SetMeta adds metadata to the reply.
+	SetMeta(key, value string)
+}
+
+var _ Context = (*inbound)(nil)
+
+func (in *inbound) Session() *Session         { return in.session }
+func (in *inbound) Method() string            { return in.method }
+func (in *inbound) Meta(key string) string    { return in.meta.Value(key) }
+func (in *inbound) Metadata() *message.Meta   { return &in.meta }
+func (in *inbound) SetMeta(key, value string) { in.replyMeta.Set(key, value) }

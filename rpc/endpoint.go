@@ -1,0 +1,151 @@
+package rpc
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dserver/dserver/internal/group"
+	"github.com/dserver/dserver/rpc/codec"
+	"github.com/dserver/dserver/rpc/status"
+	"github.com/dserver/dserver/rpc/transport"
+)
+
+// Endpoint has routes, accepts and dials sessions, and closes them all. Make one
+// with [New] and end it with Shutdown or Close.
+type Endpoint struct {
+	config     Config
+	limits     Limits
+	log        *slog.Logger
+	codecs     *codec.Registry
+	transports *transport.Set
+	router     router
+
+	workers *workers     // handlers and other short work
+	group   *group.Group // accept loops, session readers, dialling
+	bufs    bufferPool
+
+	running      atomic.Int64 // handlers
+	requestBytes atomic.Int64 // that they hold
+	counters     counters
+	warns        thrift
+
+	life    life
+	drained chan struct{} // closed when Drain has told every peer
+
+	mu       sync.Mutex
+	last     uint64 // number of the last session
+	sessions map[uint64]*Session
+	loops    map[*acceptLoop]struct{}
+}
+
+// New checks the configuration and makes an endpoint. It starts nothing.
+func New(c Config) (*Endpoint, error) {
+	c, codecs, transports, err := c.normalise()
+	if err != nil {
+		return nil, fmt.Errorf("cannot make an endpoint: %w", err)
+	}
+	e := &Endpoint{
+		config: c, limits: c.Limits, codecs: codecs, transports: transports,
+		log:      c.Logger.With("endpoint", c.Name),
+		workers:  newWorkers(),
+		drained:  make(chan struct{}),
+		sessions: make(map[uint64]*Session),
+		loops:    make(map[*acceptLoop]struct{}),
+	}
+	e.group = group.New(context.Background(), func(name string, err error) {
+		e.log.Error("goroutine panicked", "goroutine", name, "error", err)
+	})
+	return e, nil
+}
+
+// ServeConn makes a session of a connection that exists already, a socketpair
+// for example. In a Shutdown the session counts as one that the peer dialled.
+func (e *Endpoint) ServeConn(conn net.Conn) (*Session, error) {
+	return e.start(conn, false, watcher{})
+}
+
+// Dial connects to "tcp://host:port", "unix:///path" or whatever transports the
+// endpoint has. It gives up when ctx ends or after Limits.DialTime.
+func (e *Endpoint) Dial(ctx context.Context, address string) (*Session, error) {
+	return e.dial(ctx, address, watcher{})
+}
+
+func (e *Endpoint) dial(ctx context.Context, address string, watch watcher) (*Session, error) {
+	if e.life.stage() == over {
+		return nil, status.Newf(status.DialFailed, "cannot dial %s: %w", address, ErrClosed)
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.limits.DialTime)
+	defer cancel()
+	conn, err := e.transports.Dial(ctx, address)
+	if err != nil {
+		return nil, status.Newf(status.DialFailed, "%w", err)
+	}
+	s, err := e.start(conn, true, watch)
+	if err != nil {
+		return nil, status.Newf(status.DialFailed, "cannot dial %s: %w", address, err)
+	}
+	return s, nil
+}
+
+// Listen opens an address of one of the endpoint's transports, for Serve.
+func (e *Endpoint) Listen(ctx context.Context, address string) (net.Listener, error) {
+	return e.transports.Listen(ctx, address)
+}
+
+var errTooManySessions = errors.New("too many connections")
+
+// start makes a session of conn and closes conn if it cannot.
+func (e *Endpoint) start(conn net.Conn, dialed bool, watch watcher) (*Session, error) {
+	s := newSession(e, conn, dialed, watch)
+	if err := e.add(s); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	if e.life.stage() != open {
+		s.sendGoaway(e.limits.DrainTime)
+	}
+	return s, nil
+}
+
+// add numbers the session and starts its goroutine.
+func (e *Endpoint) add(s *Session) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.life.stage() == over {
+		return ErrClosed
+	}
+	if len(e.sessions) >= e.limits.Connections {
+		return errTooManySessions
+	}
+	e.last++
+	s.number = e.last
+	e.sessions[s.number] = s
+	// Under the lock, so that a Close which sees the session sees its goroutine.
+	e.group.Go("session", func(context.Context) { s.serve() })
+	return nil
+}
+
+func (e *Endpoint) remove(s *Session) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.sessions, s.number)
+}
+
+// Sessions lists the open sessions in the order in which they began.
+func (e *Endpoint) Sessions() []*Session {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	list := make([]*Session, 0, len(e.sessions))
+	for _, s := range e.sessions {
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b *Session) int { return cmp.Compare(a.number, b.number) })
+	return list
+}

@@ -1,0 +1,122 @@
+package rpc
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dserver/dserver/rpc/message"
+)
+
+// inbound is one CALL or PUSH of the peer while a handler works on it; the
+// handler sees it as its Context.
+type inbound struct {
+	context.Context
+	cancel  context.CancelFunc
+	session *Session
+	route   *route
+	started time.Time
+
+	seq    int32
+	push   bool
+	method string
+	meta   message.Meta
+	codec  byte
+	body   []byte // its own
+	size   int    // of body, as counted by the endpoint
+
+	replyMeta message.Meta
+	answered  atomic.Bool // who sets it sends the reply
+	unwatch   func() bool
+}
+
+// parseTimeout reads the caller's patience. What is no positive number of
+// milliseconds is ignored, as an older peer would ignore it.
+func parseTimeout(text string) (time.Duration, bool) {
+	if text == "" {
+		return 0, false
+	}
+	ms, err := strconv.ParseInt(text, 10, 64)
+	const most = int64(365 * 24 * time.Hour / time.Millisecond)
+	if err != nil || ms <= 0 {
+		return 0, false
+	}
+	return time.Duration(min(ms, most)) * time.Millisecond, true
+}
+
+// running holds what the handlers of a session work on.
+type running struct {
+	count atomic.Int64
+
+	mu    sync.Mutex
+	calls map[int32]*inbound // by number
+}
+
+func (r *running) add(in *inbound) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls[in.seq] = in
+}
+
+func (r *running) remove(in *inbound) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	// A peer that uses a number twice at once has replaced the first one.
+	if r.calls[in.seq] == in {
+		delete(r.calls, in.seq)
+	}
+}
+
+func (r *running) lookup(seq int32) *inbound {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.calls[seq]
+}
+
+// list gives them in the order of their numbers.
+func (r *running) list() []*inbound {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]*inbound, 0, len(r.calls))
+	for _, in := range r.calls {
+		list = append(list, in)
+	}
+	slices.SortFunc(list, func(a, b *inbound) int { return int(int64(a.seq) - int64(b.seq)) })
+	return list
+}
+
+// admit counts a handler in and gives "", or names the bound that is reached.
+func (e *Endpoint) admit(s *Session, r *route, size int) string {
+	type bound struct {
+		count *atomic.Int64
+		add   int64
+		most  int64
+		name  string
+	}
+	bounds := [...]bound{
+		{&s.running.count, 1, int64(e.limits.SessionHandlers), "too many calls of this session run"},
+		{&e.running, 1, int64(e.limits.EndpointHandlers), "too many calls run"},
+		{&e.requestBytes, int64(size), int64(max(e.limits.RequestBytes, size)), "running calls hold too much memory"},
+		{&r.active, 1, r.limit, "too many calls of this method run"},
+	}
+	for i, b := range bounds {
+		if now := b.count.Add(b.add); now > b.most && b.most > 0 {
+			for _, taken := range bounds[:i+1] {
+				taken.count.Add(-taken.add)
+			}
+			return b.name
+		}
+	}
+	return ""
+}
+
+// release undoes admit.
+func (e *Endpoint) release(s *Session, r *route, size int) {
+	s.running.count.Add(-1)
+	e.running.Add(-1)
+	e.requestBytes.Add(-int64(size))
+	r.active.Add(-1)
+}

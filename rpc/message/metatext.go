@@ -1,0 +1,98 @@
+package message
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// The metadata text that every protocol carries is one JSON object of strings
+// with sorted names and HTML escaping, {} when empty.
+
+// AppendText appends the metadata text of m.
+func (m *Meta) AppendText(dst []byte) []byte {
+	dst = append(dst, '{')
+	for i, p := range m.pairs {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, p.key)
+		dst = append(dst, ':')
+		dst = appendString(dst, p.value)
+	}
+	return append(dst, '}')
+}
+
+func appendString(dst []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < 0x20 || c >= 0x80 || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			quoted, _ := json.Marshal(text) // a string always has an encoding
+			return append(dst, quoted...)
+		}
+	}
+	dst = append(dst, '"')
+	dst = append(dst, text...)
+	return append(dst, '"')
+}
+
+// ParseText replaces the contents of m by the metadata text. An empty text and
+// null are empty metadata. A value that is no string is kept as its JSON text,
+// because older peers write such values.
+func (m *Meta) ParseText(text []byte) error {
+	m.Clear()
+	if len(text) == 0 || string(text) == "{}" {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	first, err := dec.Token()
+	if err != nil {
+		return fmt.Errorf("cannot read metadata: %w", err)
+	}
+	if first == nil {
+		return endOfText(dec)
+	}
+	if first != json.Delim('{') {
+		return fmt.Errorf("cannot read metadata: not a JSON object")
+	}
+	if err := m.parsePairs(dec); err != nil {
+		return fmt.Errorf("cannot read metadata: %w", err)
+	}
+	return endOfText(dec)
+}
+
+// parsePairs reads up to the end of the object and sorts once: sorting pair by
+// pair would let a peer that sends names backwards buy a lot of our time.
+func (m *Meta) parsePairs(dec *json.Decoder) error {
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		var raw json.RawMessage
+		if err := dec.Decode(&raw); err != nil {
+			return err
+		}
+		name, _ := key.(string) // the decoder gives nothing else here
+		m.pairs = append(m.pairs, pair{name, textOf(raw)})
+	}
+	m.normalise()
+	_, err := dec.Token()
+	return err
+}
+
+// endOfText refuses anything behind the object.
+func endOfText(dec *json.Decoder) error {
+	if dec.More() {
+		return fmt.Errorf("cannot read metadata: more than one JSON value")
+	}
+	return nil
+}
+
+// textOf is the string itself, nothing for null, and the JSON text of the rest.
+func textOf(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	return string(raw)
+}

@@ -1,0 +1,80 @@
+package rpc
+
+import (
+	"time"
+
+	"github.com/dserver/dserver/rpc/message"
+)
+
+// CallOption changes one Call or Push.
+type CallOption func(*callOptions)
+
+type callOptions struct {
+	meta       message.Meta
+	codec      byte
+	replyMeta  *message.Meta
+	idempotent bool
+}
+
+func newCallOptions(opts []CallOption) (o callOptions) {
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
+}
+
+// WithMeta sends metadata along.
+func WithMeta(key, value string) CallOption {
+	return func(o *callOptions) { o.meta.Set(key, value) }
+}
+
+// WithCodec encodes the body with the codec of that id instead of the
+// endpoint's default.
+func WithCodec(id byte) CallOption {
+	return func(o *callOptions) { o.codec = id }
+}
+
+// WithReplyMeta stores the metadata of the reply in m, also that of an error.
+func WithReplyMeta(m *message.Meta) CallOption {
+	return func(o *callOptions) { o.replyMeta = m }
+}
+
+// Idempotent says that executing the call twice does no harm, so that a [Client]
+// may repeat it when the connection was lost before the reply came.
+func Idempotent() CallOption {
+	return func(o *callOptions) { o.idempotent = true }
+}
+
+// RouteOption changes a route when it is registered.
+type RouteOption func(*routeOptions)
+
+type routeOptions struct {
+	prefix  string
+	ordered bool
+	timeout time.Duration
+	limit   int
+}
+
+// Ordered handles the messages of one session one after the other, in the order
+// in which they came, over all routes with this option. Sessions do not wait for
+// each other, and routes without it do not wait at all.
+func Ordered() RouteOption {
+	return func(o *routeOptions) { o.ordered = true }
+}
+
+// WithPrefix puts a path before the route's name: "/v1" makes "/v1/math/add" of
+// "/math/add".
+func WithPrefix(prefix string) RouteOption {
+	return func(o *routeOptions) { o.prefix = prefix }
+}
+
+// WithTimeout replaces Config.HandlerTimeout for this route.
+func WithTimeout(d time.Duration) RouteOption {
+	return func(o *routeOptions) { o.timeout = d }
+}
+
+// WithLimit lets at most n handlers of the route run at once, over all sessions.
+// A further call is answered 503.
+func WithLimit(n int) RouteOption {
+	return func(o *routeOptions) { o.limit = n }
+}

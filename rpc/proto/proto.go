@@ -1,0 +1,73 @@
+package proto
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"sync/atomic"
+
+	"github.com/dserver/dserver/rpc/message"
+)
+
+// Proto writes and reads the messages of one session.
+type Proto interface {
+	// Version gives the id and the name of the protocol, for logs.
+	Version() (id byte, name string)
+	// Pack writes all of m to the stream's Writer and sets m.Size. After an error
+	// nothing that it wrote is sent, and the session goes on.
+	Pack(m *message.Message) error
+	// Unpack reads the next message from the stream's Reader into m, which is
+	// empty, and sets m.Size. m.Body and m.Filters need to stay valid only until
+	// the next call. An error ends the session: io.EOF before the first byte is
+	// the orderly end.
+	Unpack(m *message.Message) error
+}
+
+// Framer is a Proto whose messages can be told apart in a buffer. The endpoint
+// then reads many frames at once and encodes on many goroutines at once.
+type Framer interface {
+	// AppendFrame appends all of m to dst and sets m.Size. After an error the
+	// result is dst as it was.
+	AppendFrame(dst []byte, m *message.Message) ([]byte, error)
+	// CutFrame reads the message at the start of buf into m, which is empty, and
+	// returns its size in buf. 0 without an error means that bytes are missing.
+	// The strings of m are its own; m.Body and m.Filters may point into buf.
+	CutFrame(buf []byte, m *message.Message) (n int, err error)
+}
+
+// Factory makes the Proto of one session.
+type Factory func(s Stream) Proto
+
+// Stream is all that a Proto gets of its session.
+type Stream struct {
+	Reader *bufio.Reader // nil for a Framer that is used as such
+	Writer io.Writer     // into memory: never blocks, never fails
+	Limits Limits
+	Peer   *Peer
+}
+
+// Limits bound what one message may cost, both ways.
+type Limits struct {
+	Message  int // bytes of a frame as its size field counts them
+	Metadata int // bytes of the metadata text
+}
+
+// ErrTooLarge is what a Proto wraps when a message exceeds its limits.
+var ErrTooLarge = errors.New("message exceeds the limit")
+
+// Peer collects what the bytes reveal about the other side. It may be used from
+// any goroutine.
+type Peer struct {
+	ours atomic.Bool
+}
+
+// MarkOurs notes that the peer did what only this implementation does, so that
+// it understands our additions to the protocols.
+func (p *Peer) MarkOurs() {
+	if !p.ours.Load() {
+		p.ours.Store(true)
+	}
+}
+
+// Ours tells whether the peer is known to be of this implementation.
+func (p *Peer) Ours() bool { return p.ours.Load() }

@@ -1,0 +1,204 @@
+package rpc
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/dserver/dserver/rpc/message"
+	"github.com/dserver/dserver/rpc/proto"
+)
+
+// messageReader gives the messages of a connection one after the other. io.EOF
+// is the orderly end. What next leaves in m is valid until the next call.
+type messageReader interface {
+	next(m *message.Message) error
+}
+
+// frameError says that the peer sent what cannot be read.
+type frameError struct{ err error }
+
+func (e *frameError) Error() string { return e.err.Error() }
+func (e *frameError) Unwrap() error { return e.err }
+
+const (
+	readBufferSize    = 4 << 10  // what an idle session holds
+	maxReadBufferSize = 64 << 10 // what a busy one grows to, besides huge frames
+)
+
+// frameReader reads big and cuts many frames out of one read.
+type frameReader struct {
+	conn   patientConn
+	framer proto.Framer
+	most   int // bytes of one frame
+	buf    []byte
+	from   int // the bytes buf[from:to] are not yet cut
+	to     int
+}
+
+func newFrameReader(conn net.Conn, f proto.Framer, most int, patience time.Duration) *frameReader {
+	return &frameReader{conn: patientConn{Conn: conn, patience: patience}, framer: f, most: most}
+}
+
+func (r *frameReader) next(m *message.Message) error {
+	for {
+		if r.from < r.to {
+			n, err := r.framer.CutFrame(r.buf[r.from:r.to], m)
+			if err != nil {
+				return &frameError{err}
+			}
+			if n > 0 {
+				r.from += n
+				return nil
+			}
+		}
+		if err := r.fill(); err != nil {
+			return err
+		}
+	}
+}
+
+// fill reads once. A frame that lies in the buffer in part has limited time.
+func (r *frameReader) fill() error {
+	if err := r.makeRoom(); err != nil {
+		return err
+	}
+	partial := r.to - r.from
+	n, err := r.conn.readSome(r.buf[r.to:], partial > 0)
+	r.to += n
+	if n > 0 {
+		return nil
+	}
+	if errors.Is(err, io.EOF) && partial > 0 {
+		return &frameError{fmt.Errorf("connection ended %d bytes into a frame", partial)}
+	}
+	return err
+}
+
+// makeRoom moves the partial frame to the front and doubles a full buffer: it
+// grows with the bytes that come, never with what a size field claims.
+func (r *frameReader) makeRoom() error {
+	partial := r.to - r.from
+	if r.from > 0 {
+		copy(r.buf, r.buf[r.from:r.to])
+		full := r.to == len(r.buf)
+		r.from, r.to = 0, partial
+		switch {
+		case partial == 0 && len(r.buf) > maxReadBufferSize:
+			r.buf = nil
+		case full && len(r.buf) < maxReadBufferSize:
+			r.grow()
+		}
+	}
+	if r.buf == nil {
+		r.buf = make([]byte, readBufferSize)
+	}
+	if r.to < len(r.buf) {
+		return nil
+	}
+	if r.most > 0 && partial > r.most {
+		return &frameError{fmt.Errorf("cannot read frame: more than %d bytes: %w", r.most, proto.ErrTooLarge)}
+	}
+	r.grow()
+	return nil
+}
+
+func (r *frameReader) grow() {
+	bigger := make([]byte, 2*len(r.buf))
+	copy(bigger, r.buf[:r.to])
+	r.buf = bigger
+}
+
+// patientConn waits for ever for the first byte of a message and not much
+// longer for the rest.
+type patientConn struct {
+	net.Conn
+	patience time.Duration
+	armed    bool // a read deadline is set
+	since    int  // bytes since it was set
+}
+
+// patienceBytes buy a message new time, so that a slow line can carry a big one
+// and a peer that trickles cannot hold its place for ever.
+const patienceBytes = 64 << 10
+
+func (c *patientConn) readSome(b []byte, partial bool) (int, error) {
+	switch {
+	case !partial && c.armed:
+		c.armed = false
+		if err := c.SetReadDeadline(time.Time{}); err != nil {
+			return 0, err
+		}
+	case partial && (!c.armed || c.since >= patienceBytes):
+		c.armed, c.since = true, 0
+		if err := c.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
+			return 0, err
+		}
+	}
+	n, err := c.Conn.Read(b)
+	c.since += n
+	if partial && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = &frameError{fmt.Errorf("the rest of a message did not come within %v", c.patience)}
+	}
+	return n, err
+}
+
+// streamReader serves a Proto that wants to read for itself.
+type streamReader struct {
+	proto  proto.Proto
+	source *messageSource
+}
+
+// newStreamReader gives the reader and the buffered reader that the Proto shall
+// be made with.
+func newStreamReader(conn net.Conn, most int, patience time.Duration) (*streamReader, *bufio.Reader) {
+	s := &messageSource{conn: patientConn{Conn: conn, patience: patience}, most: most}
+	s.buffered = bufio.NewReaderSize(s, readBufferSize)
+	return &streamReader{source: s}, s.buffered
+}
+
+func (r *streamReader) next(m *message.Message) error {
+	r.source.begin()
+	err := r.proto.Unpack(m)
+	switch {
+	case err == nil, errors.Is(err, io.EOF) && r.source.untouched():
+		return err
+	case r.source.err != nil && !errors.Is(r.source.err, io.EOF):
+		return r.source.err
+	default:
+		return &frameError{fmt.Errorf("cannot read message: %w", err)}
+	}
+}
+
+// messageSource is the connection as a Proto sees it: one message cannot take
+// more bytes than the limit, nor more time.
+type messageSource struct {
+	conn     patientConn
+	most     int
+	buffered *bufio.Reader
+	taken    int   // bytes read from conn for this message
+	early    bool  // a part of this message was buffered already
+	err      error // the last one of conn
+}
+
+func (s *messageSource) begin() {
+	s.taken, s.early = 0, s.buffered.Buffered() > 0
+}
+
+func (s *messageSource) untouched() bool { return s.taken == 0 && !s.early }
+
+// Read is called by the buffered reader only.
+func (s *messageSource) Read(b []byte) (int, error) {
+	if s.most > 0 && s.taken > s.most {
+		s.err = &frameError{fmt.Errorf("cannot read message: more than %d bytes: %w", s.most, proto.ErrTooLarge)}
+		return 0, s.err
+	}
+	n, err := s.conn.readSome(b, !s.untouched())
+	s.taken += n
+	s.err = err
+	return n, err
+}

@@ -1,0 +1,212 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/dserver/dserver/rpc/message"
+	"github.com/dserver/dserver/rpc/proto"
+)
+
+// Session is one connection to one peer. Both sides call and push over it.
+type Session struct {
+	e      *Endpoint
+	number uint64
+	conn   net.Conn
+	dialed bool
+	watch  watcher
+
+	peer  *proto.Peer
+	read  messageReader
+	enc   encoder
+	out   writer
+	calls pending // ours, that wait for replies
+
+	running running // the peer's, that handlers work on
+	lane    lane    // those of them that run in order
+	lastIn  atomic.Int32
+
+	life  life
+	work  work
+	ctx   context.Context // of the handlers; ends with the session
+	stop  context.CancelCauseFunc
+	done  chan struct{}
+	grace *time.Timer // ends an orderly close that takes too long; under mu
+
+	goingAway  chan struct{} // closed when the peer said so
+	saidGoaway atomic.Bool   // we did
+	mu         sync.Mutex    // guards grace, goingAway and final
+	final      *int32        // the last number that the peer will ever have executed
+}
+
+// watcher is who made a session and wants to know how it fares. Its functions
+// run on goroutines of their own.
+type watcher struct {
+	goingAway func() // the peer said GOAWAY
+	ended     func() // the session is over
+}
+
+func newSession(e *Endpoint, conn net.Conn, dialed bool, watch watcher) *Session {
+	s := &Session{
+		e: e, conn: conn, dialed: dialed, watch: watch,
+		peer:      new(proto.Peer),
+		done:      make(chan struct{}),
+		goingAway: make(chan struct{}),
+	}
+	s.ctx, s.stop = context.WithCancelCause(context.Background())
+	s.calls = pending{most: e.limits.Pending, calls: make(map[int32]*call)}
+	s.running.calls = make(map[int32]*inbound)
+	s.lane.spawn = e.workers.run
+	s.work.onQuiet = s.onQuiet
+	s.out = writer{
+		conn: conn, try: newTryWriter(conn), most: e.limits.WriteQueue, spawn: e.workers.run,
+		bufs: &e.bufs, busy: func() bool { return s.work.n.Load() > 1 },
+		fail: s.end, ended: s.closeWrite,
+	}
+	s.setUpProto()
+	return s
+}
+
+// setUpProto makes the session's Proto and the reader and encoder that suit it.
+func (s *Session) setUpProto() {
+	limits := s.e.limits
+	stream := proto.Stream{Limits: proto.Limits{Message: limits.Message, Metadata: limits.Metadata}, Peer: s.peer}
+	source, buffered := newStreamReader(s.conn, limits.Message, limits.FrameTime)
+	memory := s.enc.useMemory()
+	stream.Reader, stream.Writer = buffered, memory
+	p := s.e.config.Proto(stream)
+	if f, ok := p.(proto.Framer); ok {
+		s.enc.framer = f
+		s.read = newFrameReader(s.conn, f, limits.Message, limits.FrameTime)
+		return
+	}
+	s.enc.proto, source.proto = p, p
+	s.read = source
+}
+
+// ID is unique among the sessions of the endpoint, for logs and reports.
+func (s *Session) ID() string { return strconv.FormatUint(s.number, 10) }
+
+// LocalAddr is our end of the connection.
+func (s *Session) LocalAddr() net.Addr { return s.conn.LocalAddr() }
+
+// RemoteAddr is the peer's end of the connection.
+func (s *Session) RemoteAddr() net.Addr { return s.conn.RemoteAddr() }
+
+// Conn is the connection itself, for a look at its credentials or options;
+// reading, writing and closing belong to the session.
+func (s *Session) Conn() net.Conn { return s.conn }
+
+// Done closes when the session is over: no message comes or goes any more.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// GoingAway closes when the peer asked us to take new calls elsewhere. The
+// session works on as long as it is open.
+func (s *Session) GoingAway() <-chan struct{} { return s.goingAway }
+
+// Err is nil while the session is open, then the reason why it ended; io.EOF is
+// the peer's orderly leave.
+func (s *Session) Err() error { return context.Cause(s.ctx) }
+
+func (s *Session) log() *slog.Logger {
+	return s.e.log.With("session", s.ID(), "peer", s.peerName())
+}
+
+// peerName is the remote address, or ours where the peer has none, as on a unix
+// socket.
+func (s *Session) peerName() string {
+	for _, a := range []net.Addr{s.RemoteAddr(), s.LocalAddr()} {
+		if a != nil && a.String() != "" && a.String() != "@" {
+			return a.String()
+		}
+	}
+	return "unnamed"
+}
+
+// begin takes note of one piece of work; done must follow unless it fails.
+func (s *Session) begin() error {
+	s.work.add()
+	if s.life.stage() != open {
+		s.work.done()
+		return connectionClosed(s.whyClosed(), true)
+	}
+	return nil
+}
+
+func (s *Session) whyClosed() error {
+	if err := s.Err(); err != nil {
+		return err
+	}
+	return net.ErrClosed
+}
+
+// serve reads until the connection ends. It is the session's own goroutine.
+func (s *Session) serve() {
+	defer s.over()
+	if err := s.handshake(); err != nil {
+		s.log().Warn("handshake failed", "error", err)
+		s.end(err)
+		return
+	}
+	var m message.Message
+	for {
+		m.Reset()
+		if err := s.read.next(&m); err != nil {
+			s.readEnded(err)
+			return
+		}
+		if err := s.dispatch(&m); err != nil {
+			s.readEnded(&frameError{err})
+			return
+		}
+	}
+}
+
+// handshaker is a connection that must agree with its peer first, as TLS does.
+type handshaker interface {
+	HandshakeContext(ctx context.Context) error
+}
+
+func (s *Session) handshake() error {
+	h, ok := s.conn.(handshaker)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, s.e.limits.HandshakeTime)
+	defer cancel()
+	return h.HandshakeContext(ctx)
+}
+
+// readEnded ends the session for what the reader met, and says so if the peer
+// is to blame.
+func (s *Session) readEnded(err error) {
+	var bad *frameError
+	switch {
+	case s.life.stage() == over:
+	case errors.As(err, &bad):
+		s.e.counters.badFrames.Add(1)
+		s.log().Warn("closing session: bad frame", "error", err)
+	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.ErrClosedPipe):
+	default:
+		s.log().Info("connection lost", "error", err)
+	}
+	s.end(err)
+}
+
+// over is the last that the session's goroutine does.
+func (s *Session) over() {
+	s.end(errors.New("session goroutine ended"))
+	s.e.remove(s)
+	close(s.done)
+	if s.watch.ended != nil {
+		s.e.workers.run(s.watch.ended)
+	}
+}

@@ -1,0 +1,93 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Drain stops accepting and asks every peer to take new calls elsewhere. The
+// endpoint goes on reading and answering everything. It returns when all peers
+// have been told; a second Drain waits for the first.
+func (e *Endpoint) Drain() { e.drain(e.limits.DrainTime) }
+
+func (e *Endpoint) drain(left time.Duration) {
+	if !e.life.advance(leaving) {
+		<-e.drained
+		return
+	}
+	defer close(e.drained)
+	e.stopAccepting()
+	for _, s := range e.Sessions() {
+		s.sendGoaway(left)
+	}
+}
+
+// Shutdown drains, waits until the peers have left and closes what it dialled
+// itself once that is idle. When ctx ends it closes the rest. The error is a
+// *[CutError] if calls were cut.
+func (e *Endpoint) Shutdown(ctx context.Context) error {
+	e.drain(timeLeft(ctx, e.limits.DrainTime))
+	// What handlers of the accepted sessions still call goes over the dialled
+	// ones: those leave last.
+	e.leaveAll(ctx, func(s *Session) bool { return !s.dialed })
+	e.leaveAll(ctx, func(*Session) bool { return true })
+
+	report := &CutError{}
+	for _, s := range e.Sessions() {
+		report.add(s)
+	}
+	err := e.Close()
+	if len(report.Calls) > 0 {
+		return errors.Join(report, err)
+	}
+	return err
+}
+
+// leaveAll waits until the sessions of that kind have ended, those too that
+// begin meanwhile.
+func (e *Endpoint) leaveAll(ctx context.Context, kind func(*Session) bool) {
+	for ctx.Err() == nil {
+		var all sync.WaitGroup
+		found := false
+		for _, s := range e.Sessions() {
+			if kind(s) {
+				found = true
+				all.Add(1)
+				e.group.Go("leave", func(context.Context) {
+					defer all.Done()
+					s.leave(ctx)
+				})
+			}
+		}
+		all.Wait()
+		if !found {
+			return
+		}
+	}
+}
+
+// Close ends everything at once: listeners, sessions, calls. It waits for its
+// goroutines, and up to Limits.CloseTime for handlers, whose contexts have ended;
+// an error says how many did not return. A second Close does the same waiting.
+func (e *Endpoint) Close() error {
+	undrained := e.life.advance(leaving)
+	e.life.advance(over)
+	e.group.Cancel(ErrClosed)
+	e.stopAccepting()
+	if undrained {
+		close(e.drained)
+	}
+	for _, s := range e.Sessions() {
+		s.end(ErrClosed)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), e.limits.CloseTime)
+	defer cancel()
+	err := errors.Join(e.group.Wait(ctx), e.workers.stop(ctx))
+	if err != nil {
+		return fmt.Errorf("cannot close endpoint %s: %w", e.config.Name, err)
+	}
+	return nil
+}

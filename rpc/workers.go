@@ -1,0 +1,100 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// maxIdleWorkers is how many goroutines wait for more to do. They are kept
+// because their stacks have grown to what handlers need.
+const maxIdleWorkers = 64
+
+// workers run short-lived functions on goroutines that are used again. It is
+// the owner of those goroutines: stop waits for them.
+type workers struct {
+	tasks chan func()
+	quit  chan struct{}
+
+	mu      sync.Mutex
+	count   int // goroutines
+	idle    int // those that wait
+	stopped bool
+	empty   chan struct{} // closed when count falls to 0 after stop
+}
+
+func newWorkers() *workers {
+	return &workers{tasks: make(chan func()), quit: make(chan struct{}), empty: make(chan struct{})}
+}
+
+// run lets f run soon on another goroutine; it never waits.
+func (w *workers) run(f func()) {
+	select {
+	case w.tasks <- f:
+		return
+	default:
+	}
+	w.mu.Lock()
+	w.count++
+	w.mu.Unlock()
+	go w.loop(f)
+}
+
+func (w *workers) loop(f func()) {
+	defer w.leave()
+	for f != nil {
+		f()
+		f = w.next()
+	}
+}
+
+// next waits for another task; nil is the end.
+func (w *workers) next() func() {
+	w.mu.Lock()
+	if w.stopped || w.idle >= maxIdleWorkers {
+		w.mu.Unlock()
+		return nil
+	}
+	w.idle++
+	w.mu.Unlock()
+	defer func() {
+		w.mu.Lock()
+		w.idle--
+		w.mu.Unlock()
+	}()
+	select {
+	case f := <-w.tasks:
+		return f
+	case <-w.quit:
+		return nil
+	}
+}
+
+func (w *workers) leave() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.count--; w.count == 0 && w.stopped {
+		close(w.empty)
+		w.empty = make(chan struct{}) // a late task may come and go
+	}
+}
+
+// stop ends the idle ones and waits for the others until ctx ends.
+func (w *workers) stop(ctx context.Context) error {
+	w.mu.Lock()
+	if !w.stopped {
+		w.stopped = true
+		close(w.quit)
+	}
+	count, empty := w.count, w.empty
+	w.mu.Unlock()
+	if count == 0 {
+		return nil
+	}
+	select {
+	case <-empty:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%d handlers still run: %w", count, context.Cause(ctx))
+	}
+}

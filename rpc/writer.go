@@ -1,0 +1,216 @@
+package rpc
+
+import (
+	"context"
+	"net"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// writer sends the frames of one session. Whoever finds nobody writing writes
+// for all, so that with one caller there is no hand-over to another goroutine;
+// who comes meanwhile adds its frame to the batch, so that with many callers one
+// system call carries many frames.
+//
+// A caller never waits in the kernel: what the socket does not take at once is
+// left to a worker, and callers wait, if at all, for room in the queue, where
+// their context can end the wait.
+type writer struct {
+	conn  net.Conn
+	try   tryWriter    // nil if conn can only block
+	most  int          // bytes in the queue from which on writers wait
+	spawn func(func()) // runs the blocking part
+	busy  func() bool  // other frames are likely to come right now
+	fail  func(error)  // called once when the connection is broken
+	bufs  *bufferPool  // for batches
+	ended func()       // called once after finish, when all is written
+
+	mu        sync.Mutex
+	queue     []byte        // frames that wait for the batch
+	writing   bool          // somebody carries the batch
+	err       error         // set: nothing more is taken
+	finishing bool          // nothing more is taken, the rest is written
+	room      chan struct{} // closed when the queue was taken; nil while nobody waits
+}
+
+// tryWriter writes what fits without waiting.
+type tryWriter interface {
+	TryWrite(b []byte) (int, error)
+}
+
+// How long a write may wait for room in the queue.
+const (
+	waitContext time.Duration = 0  // until its context ends
+	waitNever   time.Duration = -1 // not at all; may use twice the room
+)
+
+// write takes a frame; a copy of it goes out soon, in order. It waits for room
+// until ctx ends, and no longer than wait if that is positive.
+func (w *writer) write(ctx context.Context, wait time.Duration, frame []byte) error {
+	w.mu.Lock()
+	if err := w.admit(ctx, wait); err != nil {
+		w.mu.Unlock()
+		return err
+	}
+	if w.queue == nil {
+		w.queue = w.bufs.get()
+	}
+	w.queue = append(w.queue, frame...)
+	if w.writing {
+		w.mu.Unlock()
+		return nil
+	}
+	w.writing = true
+	w.mu.Unlock()
+	w.drive()
+	return nil
+}
+
+// admit waits for room. It is called with the lock held and returns with it.
+func (w *writer) admit(ctx context.Context, wait time.Duration) error {
+	var expired <-chan time.Time
+	for {
+		switch {
+		case w.err != nil:
+			return w.err
+		case w.finishing:
+			return net.ErrClosed
+		case len(w.queue) < w.most:
+			return nil
+		case wait == waitNever && len(w.queue) < 2*w.most:
+			return nil
+		case wait == waitNever:
+			return errFull
+		}
+		if w.room == nil {
+			w.room = make(chan struct{})
+		}
+		if wait > 0 && expired == nil {
+			t := time.NewTimer(wait)
+			defer t.Stop()
+			expired = t.C
+		}
+		room := w.room
+		w.mu.Unlock()
+		var err error
+		select {
+		case <-room:
+		case <-ctx.Done():
+			err = contextEnded(ctx)
+		case <-expired:
+			err = errFull
+		}
+		w.mu.Lock()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// drive writes batches on the caller's goroutine as long as the socket takes
+// them at once, and not for ever: a caller has its own reply to wait for.
+func (w *writer) drive() {
+	if w.try == nil {
+		w.spawn(func() { w.flush(nil) })
+		return
+	}
+	const mostRounds = 4
+	for range mostRounds {
+		if w.busy() {
+			// Others are about to write: let them join this batch.
+			runtime.Gosched()
+		}
+		batch := w.take()
+		if batch == nil {
+			return
+		}
+		n, err := w.try.TryWrite(batch)
+		if err != nil {
+			w.bufs.put(batch)
+			w.broken(err)
+			return
+		}
+		if n < len(batch) {
+			w.spawn(func() { w.flush(batch[n:]) })
+			return
+		}
+		w.bufs.put(batch)
+	}
+	w.spawn(func() { w.flush(nil) })
+}
+
+// flush writes rest and then batches until there is nothing left.
+func (w *writer) flush(rest []byte) {
+	for batch := rest; ; {
+		if len(batch) > 0 {
+			_, err := w.conn.Write(batch)
+			w.bufs.put(batch)
+			if err != nil {
+				w.broken(err)
+				return
+			}
+		}
+		if batch = w.take(); batch == nil {
+			return
+		}
+	}
+}
+
+// take gives the queue as the next batch; nil means that the caller has stopped
+// being the one who writes.
+func (w *writer) take() []byte {
+	w.mu.Lock()
+	batch := w.queue
+	w.queue = nil
+	if w.room != nil {
+		close(w.room)
+		w.room = nil
+	}
+	if batch != nil {
+		w.mu.Unlock()
+		return batch
+	}
+	w.writing = false
+	ended := w.finishing && w.err == nil
+	w.mu.Unlock()
+	if ended {
+		w.ended()
+	}
+	return nil
+}
+
+func (w *writer) broken(err error) {
+	w.close(err)
+	w.fail(err)
+}
+
+// close makes every further write fail with err and drops what waits.
+func (w *writer) close(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.err = err
+	}
+	w.queue = nil
+	if w.room != nil {
+		close(w.room)
+		w.room = nil
+	}
+}
+
+// finish refuses further frames and calls ended once the last one is written.
+func (w *writer) finish() {
+	w.mu.Lock()
+	first := !w.finishing
+	w.finishing = true
+	now := first && !w.writing && w.err == nil
+	if w.room != nil {
+		close(w.room)
+		w.room = nil
+	}
+	w.mu.Unlock()
+	if now {
+		w.ended()
+	}
+}

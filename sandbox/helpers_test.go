@@ -5,12 +5,13 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
+	"github.com/dserver/dserver/internal/inherit"
 	"github.com/dserver/dserver/sandbox"
 )
 
@@ -125,21 +126,9 @@ func state(t *testing.T, r *sandbox.Runtime, name string) sandbox.State {
 type sockets struct{ ln net.Listener }
 
 func (s sockets) Listener(context.Context, string, sandbox.Listen) (net.Listener, error) {
-	return duplicate(s.ln)
+	return inherit.Listener(s.ln.(syscall.Conn))
 }
 
 func (s sockets) PacketConn(context.Context, string, sandbox.Listen) (net.PacketConn, error) {
 	return nil, net.ErrClosed
-}
-
-// duplicate makes a listener on a descriptor of its own for the same socket.
-// File duplicates the descriptor and leaves its flags alone; only Fd would make
-// the shared description blocking.
-func duplicate(ln net.Listener) (net.Listener, error) {
-	file, err := ln.(interface{ File() (*os.File, error) }).File()
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return net.FileListener(file)
 }

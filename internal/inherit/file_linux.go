@@ -3,8 +3,10 @@ package inherit
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -100,4 +102,25 @@ func withCopy[T any](c syscall.Conn, of func(*os.File) (T, error)) (T, error) {
 	}
 	defer f.Close()
 	return of(f)
+}
+
+// CloseOnExec makes sure that no child gets a descriptor that it was not given:
+// all that this process has from 3 on are closed on exec afterwards. It is for
+// the beginning of a program whose starter may have left something open in it.
+func CloseOnExec() error {
+	err := unix.CloseRange(firstNumber, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
+	if err == nil {
+		return nil
+	}
+	// Linux 5.10 knows neither the flag nor, under some filters, the call.
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return fmt.Errorf("cannot find the open descriptors: %w", err)
+	}
+	for _, entry := range entries {
+		if number, err := strconv.Atoi(entry.Name()); err == nil && number >= firstNumber {
+			unix.CloseOnExec(number)
+		}
+	}
+	return nil
 }

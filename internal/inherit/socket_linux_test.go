@@ -337,3 +337,23 @@ func TestPacketConnIsShared(t *testing.T) {
 		t.Error("the shared socket blocks")
 	}
 }
+
+func TestCloseOnExec(t *testing.T) {
+	fd, err := unix.Dup(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC != 0 {
+		t.Fatalf("a fresh copy has flags %d, %v", flags, err)
+	}
+	if err := inherit.CloseOnExec(); err != nil {
+		t.Fatal(err)
+	}
+	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+		t.Errorf("it has flags %d, %v", flags, err)
+	}
+	if flags, err := unix.FcntlInt(1, unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC != 0 {
+		t.Errorf("standard output has flags %d, %v", flags, err)
+	}
+}

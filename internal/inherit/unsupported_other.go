@@ -102,3 +102,6 @@ func SendFile(*net.UnixConn, string, syscall.Conn) error { return unsupported("s
 func ReceiveFile(*net.UnixConn) (string, *os.File, error) {
 	return "", nil, unsupported("receive a descriptor")
 }
+
+// CloseOnExec does nothing: what needs it does not run on this system.
+func CloseOnExec() error { return nil }

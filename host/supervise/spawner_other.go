@@ -1,0 +1,64 @@
+//go:build !linux
+
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// Spawner cannot start anything on this system.
+type Spawner struct{}
+
+// New returns a Spawner.
+func New() *Spawner { return &Spawner{} }
+
+// Wait returns nil.
+func (*Spawner) Wait(context.Context) error { return nil }
+
+// Start is not supported on this system.
+func (*Spawner) Start(spec Spec) (*Process, error) {
+	if err := spec.validate(); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("cannot start %s on %s: %w", spec.Name, runtime.GOOS, errors.ErrUnsupported)
+}
+
+// Process cannot be made on this system.
+type Process struct{}
+
+// Name is empty.
+func (*Process) Name() string { return "" }
+
+// Pid is 0.
+func (*Process) Pid() int { return 0 }
+
+// Invocation is empty.
+func (*Process) Invocation() string { return "" }
+
+// Started is the zero time.
+func (*Process) Started() time.Time { return time.Time{} }
+
+// Done is never closed.
+func (*Process) Done() <-chan struct{} { return nil }
+
+// Exit is empty.
+func (*Process) Exit() Exit { return Exit{} }
+
+// Tail is empty.
+func (*Process) Tail() []string { return nil }
+
+// Signal is not supported on this system.
+func (*Process) Signal(syscall.Signal) error { return errors.ErrUnsupported }
+
+// Kill is not supported on this system.
+func (*Process) Kill() error { return errors.ErrUnsupported }
+
+// Stop is not supported on this system.
+func (*Process) Stop(context.Context, Ladder) (StopReport, error) {
+	return StopReport{}, errors.ErrUnsupported
+}

@@ -1,0 +1,159 @@
+package supervise
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Spec says what to start. Name and Args are needed, and one of Path and
+// Executable.
+type Spec struct {
+	// Name is what errors call the process.
+	Name string
+	// Path is the absolute path of the executable.
+	Path string
+	// Executable is an open executable; it is preferred to Path. Exactly this
+	// code runs, whatever has happened to its path. Scripts cannot be run so. It
+	// stays open.
+	Executable *os.File
+	// Args is the argument list, the program's own name included.
+	Args []string
+	// Env is the whole environment, NAME=value each; nothing is inherited. Of two
+	// entries with one name the later counts. Every process gets an INVOCATION_ID of
+	// its own besides.
+	Env []string
+	// Dir is the working directory; empty means ours.
+	Dir string
+	// Files become the descriptors 3, 4 and so on. They stay open here, and their
+	// blocking mode is not touched. Standard input is the null device.
+	Files []syscall.Conn
+	// Stdout and Stderr get the output; nil means that it is kept in
+	// [Process.Tail] alone.
+	Stdout, Stderr Sink
+}
+
+// Sink takes one line of output, without its newline. It is called in order and
+// by one goroutine for each stream; line is only valid during the call. A line of
+// more than 64 KiB comes in pieces of that size: cut is true for all but the last
+// piece. While a Sink blocks, the process comes to block as well when it writes.
+type Sink func(line []byte, cut bool)
+
+func (s Spec) validate() error {
+	if s.Name == "" {
+		return errors.New("cannot start a process without a name")
+	}
+	if len(s.Args) == 0 {
+		return fmt.Errorf("cannot start %s: there are no arguments, not even a program name", s.Name)
+	}
+	if s.Executable == nil && !filepath.IsAbs(s.Path) {
+		return fmt.Errorf("cannot start %s: the path %q is not absolute", s.Name, s.Path)
+	}
+	for _, texts := range [][]string{{s.Path, s.Dir}, s.Args, s.Env} {
+		for _, text := range texts {
+			if strings.Contains(text, "\x00") {
+				return fmt.Errorf("cannot start %s: %q contains a zero byte", s.Name, text)
+			}
+		}
+	}
+	if s.Dir == "" {
+		return nil
+	}
+	// The system's own answer does not tell a missing directory from a missing
+	// executable.
+	if info, err := os.Stat(s.Dir); err != nil {
+		return fmt.Errorf("cannot start %s: cannot work in its directory: %w", s.Name, err)
+	} else if !info.IsDir() {
+		return fmt.Errorf("cannot start %s: %s is not a directory", s.Name, s.Dir)
+	}
+	return nil
+}
+
+func newInvocation() string {
+	var id [16]byte
+	rand.Read(id[:]) // never fails
+	return hex.EncodeToString(id[:])
+}
+
+const invocationVariable = "INVOCATION_ID="
+
+// environment completes env. Of entries with one name the last one counts, as it
+// does in package os/exec; many programs, Go's among them, would take the first.
+func environment(env []string, invocation string) []string {
+	env = append(slices.Clone(env), invocationVariable+invocation)
+	seen := make(map[string]bool, len(env))
+	unique := make([]string, 0, len(env))
+	for _, entry := range slices.Backward(env) {
+		name, _, _ := strings.Cut(entry, "=")
+		if !seen[name] {
+			seen[name] = true
+			unique = append(unique, entry)
+		}
+	}
+	slices.Reverse(unique)
+	return unique
+}
+
+// Exit tells how a process ended.
+type Exit struct {
+	Code    int            // exit code; -1 if a signal ended it, or if it is unknown
+	Signal  syscall.Signal // that ended it; 0 if it exited by itself
+	Core    bool           // a core dump was written
+	Unknown bool           // somebody else took the exit status
+	Started time.Time
+	Ended   time.Time
+	Swept   int   // processes of its session that it left behind and that were killed
+	Left    []int // those of them that could not be killed, by pid
+}
+
+// Success tells whether the process exited with code 0.
+func (e Exit) Success() bool { return e.Code == 0 && e.Signal == 0 && !e.Unknown }
+
+// String is such as "exit status 3" or "signal: killed (core dumped)".
+func (e Exit) String() string {
+	switch {
+	case e.Unknown:
+		return "exit status unknown"
+	case e.Signal == 0:
+		return fmt.Sprintf("exit status %d", e.Code)
+	case e.Core:
+		return fmt.Sprintf("signal: %v (core dumped)", e.Signal)
+	}
+	return fmt.Sprintf("signal: %v", e.Signal)
+}
+
+// Rung is one step of a [Ladder]: a signal, and how long the process has then.
+type Rung struct {
+	Signal syscall.Signal
+	Wait   time.Duration
+}
+
+// Ladder is how a process is told to end, rung by rung. Below the last one there
+// is always SIGKILL. The zero Ladder is SIGTERM and 10 seconds.
+type Ladder []Rung
+
+func (l Ladder) orDefault() Ladder {
+	if len(l) == 0 {
+		return Ladder{{Signal: syscall.SIGTERM, Wait: 10 * time.Second}}
+	}
+	return l
+}
+
+// StopReport tells how a stop went.
+type StopReport struct {
+	Exit Exit
+	Sent []syscall.Signal // in order; SIGKILL at the end if it came to that
+	Took time.Duration
+}
+
+// Killed tells whether the process had to be killed.
+func (r StopReport) Killed() bool {
+	return len(r.Sent) > 0 && r.Sent[len(r.Sent)-1] == syscall.SIGKILL
+}

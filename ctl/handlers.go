@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-const (
-	defaultLines = 100     // of a log, when n is not given
-	maxLines     = 100_000 // of a log
-)
+// MaxLogLines is how many of a log's newest lines can be asked for at once.
+const MaxLogLines = 100_000
+
+const defaultLines = 100 // of a log, when n is not given
 
 func (c *call) info() error {
 	if _, err := c.query(); err != nil {
@@ -155,7 +155,7 @@ func (c *call) logs() error {
 	if err != nil {
 		return err
 	}
-	lines, err := number(q, "n", defaultLines, maxLines)
+	lines, err := number(q, "n", defaultLines, MaxLogLines)
 	if err != nil {
 		return err
 	}

@@ -10,9 +10,9 @@ type App struct {
 	DemoHint string // lines to print once the demo runs: what to try next
 }
 
-// Streams is where a command reads and prints.
+// Streams is where a command reads and prints. Colours are used on a terminal only.
 type Streams struct {
 	In  io.Reader
-	Out io.Writer
-	Err io.Writer
+	Out io.Writer // what was asked for
+	Err io.Writer // what went wrong
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -42,9 +43,9 @@ type Finder interface {
 
 // Checker knows this executable.
 type Checker interface {
-	// Check reads the configuration as a start would and touches nothing. An
+	// Check reads the configuration as a start with o would and touches nothing. An
 	// error with Unwrap() []error is printed one line each.
-	Check(ctx context.Context, g Global) (Manifest, error)
+	Check(ctx context.Context, o StartOptions) (Manifest, error)
 	// Build tells which code this process runs.
 	Build() (ctl.Build, error)
 }
@@ -63,6 +64,7 @@ type Instance struct {
 	Name   string
 	Dir    string // runtime folder
 	Socket string // control socket
+	Log    string // log file
 	Pid    int    // of the process that holds it; 0: it does not run
 }
 
@@ -97,6 +99,10 @@ type Manifest struct {
 	Sandboxes  []ManifestSandbox `json:"sandboxes"`
 	Workers    []ManifestWorker  `json:"workers"`
 	Warnings   []string          `json:"warnings,omitempty"`
+
+	// Plan is the checked configuration in the form that hosts exchange; the
+	// command line only passes it on.
+	Plan json.RawMessage `json:"plan,omitempty"`
 }
 
 // ManifestSandbox is a sandbox as it would run.

@@ -7,8 +7,8 @@ import (
 )
 
 // build makes a Config of the whole tree.
-func (b *builder) build(root *node, name string) *Config {
-	c := &Config{Name: name}
+func (b *builder) build(root *node) *Config {
+	c := &Config{}
 	defaults(rootFields(), c)
 	defaults(logFields(), &c.Log)
 	apply(b, root, rootFields(), c)

@@ -41,7 +41,7 @@ func (r *reader) files(o Options) {
 // overlay lays the file of an environment.
 func (r *reader) overlay(base, env string) {
 	if err := rundir.CheckName(env); err != nil {
-		r.fault(r.place("flag --env"), err)
+		r.fault(r.place("flag --env"), fmt.Errorf("cannot use %q: %w", cut(env, 80), err))
 		return
 	}
 	found := len(r.found)
@@ -185,6 +185,7 @@ func expand(dir, pattern string) ([]string, error) {
 func (r *reader) noInclude(layer *node) {
 	if n, ok := layer.kids["include"]; ok {
 		r.unknown(n, "only the main file may include others", "")
+		layer.remove("include")
 	}
 }
 

@@ -79,7 +79,7 @@ func Load(ctx context.Context, o Options) (*Config, error) {
 	var c *Config
 	// A file that could not be read makes keys of the others look wrong.
 	if !r.broken {
-		c = b.build(r.root, o.Name)
+		c = b.build(r.root)
 	}
 	if err := b.errors(); err != nil {
 		return nil, err
@@ -141,6 +141,7 @@ func (r *reader) set(at place, value string, path ...string) {
 
 // bottom lays what stands below all files.
 func (r *reader) bottom(o Options) {
+	r.set(r.place("application"), o.Name, "name")
 	if o.Builtin != "" {
 		at := r.place("built-in configuration")
 		layer, err := parseTOML([]byte(o.Builtin), at)

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -45,6 +46,12 @@ func (n *node) add(name string, kid *node) {
 		n.keys = append(n.keys, name)
 	}
 	n.kids[name] = kid
+}
+
+// remove takes a key out of a table.
+func (n *node) remove(name string) {
+	delete(n.kids, name)
+	n.keys = slices.DeleteFunc(n.keys, func(key string) bool { return key == name })
 }
 
 // each calls f for the keys of a table, in order.

@@ -28,7 +28,7 @@ func parseTOML(data []byte, at place) (*node, error) {
 		}
 		return nil, fmt.Errorf("bad TOML: %w", err)
 	}
-	lines := &lines{}
+	lines := &lines{text: strings.TrimPrefix(string(data), "\xef\xbb\xbf")}
 	meta, err := toml.Decode(string(data), &lines.root)
 	if err != nil {
 		return nil, fmt.Errorf("bad TOML: %w", err)
@@ -73,6 +73,7 @@ func keyPart(line []byte) []byte {
 
 // lines knows where the keys of a TOML file are.
 type lines struct {
+	text string // as the parser counts: without a byte order mark
 	meta toml.MetaData
 	root map[string]toml.Primitive
 }
@@ -104,8 +105,9 @@ func (l *lines) position(path []string) int {
 		}
 		if i == len(path)-1 {
 			var at toml.ParseError
-			if errors.As(l.meta.PrimitiveDecode(kid, &refuser{}), &at) {
-				return at.Position.Line
+			if errors.As(l.meta.PrimitiveDecode(kid, &refuser{}), &at) && at.Position.Line > 0 {
+				// Line is that of the end of a text over several lines.
+				return 1 + strings.Count(l.text[:min(at.Position.Start, len(l.text))], "\n")
 			}
 			return 0
 		}

@@ -1,6 +1,7 @@
 package rundir
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -88,7 +89,7 @@ func owner(info fs.FileInfo) int {
 // says what is wrong with the name.
 func (r Root) Dir(name string) (Dir, error) {
 	if err := CheckName(name); err != nil {
-		return Dir{}, err
+		return Dir{}, fmt.Errorf("cannot use %q as the name of an instance: %w", name, err)
 	}
 	d := Dir{Name: name, Path: filepath.Join(r.Path, name)}
 	d.Logs = filepath.Join(d.Path, "log")
@@ -127,15 +128,15 @@ func (r Root) List() ([]Status, error) {
 func CheckName(name string) error {
 	switch {
 	case name == "":
-		return fmt.Errorf("a name must not be empty")
+		return errors.New("a name must not be empty")
 	case len(name) > 63:
 		return fmt.Errorf("a name has at most 63 characters, not %d", len(name))
 	case name[0] == '-' || name[len(name)-1] == '-':
-		return fmt.Errorf("name %q must not begin or end with -", name)
+		return errors.New("a name must not begin or end with -")
 	}
 	for _, c := range []byte(name) {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
-			return fmt.Errorf("name %q may only have a-z, 0-9 and -", name)
+			return errors.New("a name may only have a-z, 0-9 and -")
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"syscall"
@@ -18,6 +19,7 @@ type Sockets struct {
 	mu     sync.Mutex
 	stream map[string]net.Listener
 	packet map[string]net.PacketConn
+	opened []io.Closer // in order
 }
 
 // Listener gives out a copy of the socket for l, which is opened the first time.
@@ -34,6 +36,7 @@ func (s *Sockets) Listener(ctx context.Context, _ string, l sandbox.Listen) (net
 			s.stream = make(map[string]net.Listener)
 		}
 		s.stream[key(l)] = ln
+		s.opened = append(s.opened, ln)
 	}
 	sc, ok := ln.(syscall.Conn)
 	if !ok {
@@ -56,6 +59,7 @@ func (s *Sockets) PacketConn(ctx context.Context, _ string, l sandbox.Listen) (n
 			s.packet = make(map[string]net.PacketConn)
 		}
 		s.packet[key(l)] = pc
+		s.opened = append(s.opened, pc)
 	}
 	sc, ok := pc.(syscall.Conn)
 	if !ok {
@@ -69,13 +73,10 @@ func (s *Sockets) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
-	for _, ln := range s.stream {
-		errs = append(errs, ln.Close())
+	for _, c := range s.opened {
+		errs = append(errs, c.Close())
 	}
-	for _, pc := range s.packet {
-		errs = append(errs, pc.Close())
-	}
-	s.stream, s.packet = nil, nil
+	s.stream, s.packet, s.opened = nil, nil, nil
 	return errors.Join(errs...)
 }
 

@@ -1,0 +1,14 @@
+package main
+
+import (
+	"os"
+
+	"github.com/dserver/dserver/host"
+)
+
+func main() {
+	app := host.New("dserver")
+	app.Describe("Supervise services and replace them without losing a request")
+	app.Demo(demo(), demoHint)
+	os.Exit(app.Main())
+}

@@ -1,0 +1,159 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/config"
+	"github.com/dserver/dserver/sandbox"
+)
+
+var _ ctl.Master = (*master)(nil)
+
+// Reload implements ctl.Operator.
+func (m *master) Reload(ctx context.Context, r ctl.ReloadRequest) (ctl.ReloadResult, error) {
+	j, err := m.reloads.submit(r)
+	if err != nil {
+		return ctl.ReloadResult{}, ctl.Problemf(ctl.ErrRefused, "cannot reload: %v", err)
+	}
+	result, err := j.wait(ctx)
+	if err != nil {
+		return result, ctl.Problemf(ctl.ErrTimeout, "reload %d goes on: %v", result.ID, err)
+	}
+	return result, nil
+}
+
+// Start implements ctl.Operator: sandboxes that were stopped run again.
+func (m *master) Start(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResult, error) {
+	return m.each(r.Names, func(name string) (sandbox.Report, error) {
+		m.wish(name, false)
+		return m.onInstances(name, func(i instance) (sandbox.Report, error) {
+			return sandbox.Report{}, i.Start(ctx, name)
+		})
+	})
+}
+
+// Stop implements ctl.Operator. Without names it stops the whole master and
+// answers when nothing is left of the fleet.
+func (m *master) Stop(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResult, error) {
+	limit, why := m.limits().Stop, "stop"
+	if r.Drain {
+		limit, why = m.limits().Drain, "quit"
+	}
+	if len(r.Names) == 0 {
+		return m.stopAll(ctx, limit, why)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return m.each(r.Names, func(name string) (sandbox.Report, error) {
+		m.wish(name, true)
+		return m.onInstances(name, func(i instance) (sandbox.Report, error) { return i.Stop(ctx, name) })
+	})
+}
+
+// Restart implements ctl.Operator: Serve is called again in the code that runs.
+func (m *master) Restart(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResult, error) {
+	limits := m.limits()
+	ctx, cancel := context.WithTimeout(ctx, limits.Drain+limits.Ready)
+	defer cancel()
+	return m.each(r.Names, func(name string) (sandbox.Report, error) {
+		m.wish(name, false)
+		return m.onInstances(name, func(i instance) (sandbox.Report, error) { return i.Restart(ctx, name) })
+	})
+}
+
+// LogLevel implements ctl.Operator. The level outlives restarts and reloads.
+func (m *master) LogLevel(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResult, error) {
+	level, err := config.ParseLevel(r.Level)
+	if err != nil {
+		return ctl.ActionResult{}, ctl.Problemf(ctl.ErrInvalid, "%v", err)
+	}
+	return m.each(r.Names, func(name string) (sandbox.Report, error) {
+		m.wishLevel(name, r.Level)
+		return m.onInstances(name, func(i instance) (sandbox.Report, error) {
+			return sandbox.Report{}, i.SetLevel(ctx, name, level)
+		})
+	})
+}
+
+func (m *master) stopAll(ctx context.Context, limit time.Duration, why string) (ctl.ActionResult, error) {
+	m.stop(limit, why)
+	select {
+	case <-m.ended:
+	case <-ctx.Done():
+		return ctl.ActionResult{}, ctl.Problemf(ctl.ErrTimeout, "the stop goes on: %v", context.Cause(ctx))
+	}
+	return ctl.ActionResult{
+		Results: []ctl.Action{{Name: m.dir.Name, State: string(sandbox.Stopped)}},
+		Cut:     m.fleet.cuts(),
+	}, nil
+}
+
+// each acts on sandboxes one after the other, in the order given. An unknown
+// name stops it before anything was done; what fails for one does not keep the
+// others from it.
+func (m *master) each(names []string, act func(name string) (sandbox.Report, error)) (ctl.ActionResult, error) {
+	p := m.currentPlan()
+	for _, name := range names {
+		if _, ok := p.workerOf(name); !ok {
+			return ctl.ActionResult{}, ctl.Problemf(ctl.ErrNotFound, "%v", &UnknownSandboxError{Name: name, Known: p.names()})
+		}
+	}
+	var result ctl.ActionResult
+	for _, name := range names {
+		report, err := act(name)
+		done := ctl.Action{Name: name, State: m.sandbox(name).State}
+		if err != nil {
+			done.Error = err.Error()
+		}
+		result.Results = append(result.Results, done)
+		result.Cut = append(result.Cut, report.Cut...)
+	}
+	return result, nil
+}
+
+// onInstances acts on a sandbox in every process that runs it.
+func (m *master) onInstances(name string, act func(instance) (sandbox.Report, error)) (sandbox.Report, error) {
+	worker, _ := m.currentPlan().workerOf(name)
+	var all sandbox.Report
+	var errs []error
+	for _, s := range m.fleet.all() {
+		g, _, _ := s.watched()
+		if s.worker != worker || g == nil {
+			continue
+		}
+		if state, _ := g.snapshot(); state != Serving {
+			errs = append(errs, fmt.Errorf("worker %s is %s", g.place(), state))
+			continue
+		}
+		report, err := act(g.run)
+		all.Cut = append(all.Cut, report.Cut...)
+		errs = append(errs, err)
+	}
+	return all, errors.Join(errs...)
+}
+
+// wish remembers whether a sandbox is to be stopped, for processes to come.
+func (m *master) wish(name string, stopped bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.plan = m.plan.with(func(p *plan) { p.stopped[name] = stopped })
+	m.rememberLocked()
+}
+
+func (m *master) wishLevel(name, level string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.plan = m.plan.with(func(p *plan) { p.levels[name] = level })
+	m.rememberLocked()
+}
+
+// rememberLocked makes what is started again after a crash know the wishes.
+func (m *master) rememberLocked() {
+	for _, s := range m.fleet.all() {
+		s.rewish(m.plan)
+	}
+}

@@ -1,0 +1,127 @@
+package host
+
+import (
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/sandbox"
+)
+
+// The control session is an rpc session (raw protocol, JSON bodies) over an
+// inherited socketpair between a master and each of its workers, or between a
+// master in single mode and the process that is to succeed it. Both sides call
+// and push. Fields are only ever added, and a master accepts workers that speak
+// its own or the previous protocol version.
+const (
+	controlProtocol    = 1 // version that this build speaks
+	controlProtocolMin = 1 // oldest version it accepts
+)
+
+// Routes that the master answers.
+const (
+	routeHello  = "/master/hello"  // CALL helloRequest -> Assignment
+	routeReady  = "/master/ready"  // CALL: all sandboxes are ready
+	routeFailed = "/master/failed" // CALL failure: the start has failed
+	routeState  = "/master/state"  // PUSH sandbox.Status, in order
+	routeListen = "/master/listen" // CALL listenRequest; the socket comes on the passing socketpair
+)
+
+// Routes that the worker answers.
+const (
+	routeOpen    = "/worker/open"    // CALL Baton
+	routeDrain   = "/worker/drain"   // CALL drainRequest -> sandbox.Report
+	routeCut     = "/worker/cut"     // PUSH: the drain has lasted long enough
+	routeStart   = "/worker/start"   // CALL nameRequest
+	routeStop    = "/worker/stop"    // CALL nameRequest -> sandbox.Report
+	routeRestart = "/worker/restart" // CALL nameRequest -> sandbox.Report
+	routeLevel   = "/worker/level"   // CALL levelRequest
+)
+
+// helloRequest is the first thing a worker says.
+type helloRequest struct {
+	Protocol int `json:"protocol"`
+	Pid      int `json:"pid"`
+}
+
+// Assignment is the answer: all that a worker needs to know. It is read from no
+// file, so every process of an instance works with the very configuration that
+// was checked.
+type Assignment struct {
+	Instance  string    `json:"instance"` // the instance's name
+	Mode      string    `json:"mode"`
+	Demo      bool      `json:"demo,omitempty"` // the services are those of the built-in demo
+	Sandboxes []Sandbox `json:"sandboxes"`      // in start order
+	// Config is everything that was configured, as JSON, for frameworks with a
+	// configuration of their own.
+	Config json.RawMessage `json:"config,omitempty"`
+
+	// Generation is the number of this start in its slot.
+	Generation int `json:"generation"`
+	// Succession is there if the receiver is to succeed the master.
+	Succession *Succession `json:"succession,omitempty"`
+}
+
+// Sandbox is one sandbox of an assignment.
+type Sandbox struct {
+	Name          string           `json:"name"`
+	Listen        []sandbox.Listen `json:"listen,omitempty"`
+	Config        map[string]any   `json:"config,omitempty"`
+	ExplicitReady bool             `json:"explicit_ready"`
+	Restart       string           `json:"restart"`
+	Level         string           `json:"level"`
+	Stopped       bool             `json:"stopped,omitempty"` // somebody stopped it; it stays so
+}
+
+// Baton is what a master that retires gives its successor with the order to
+// open. A worker's is empty.
+type Baton struct {
+	Event   uint64      `json:"event,omitempty"`   // ID of the last event
+	Reloads ctl.Reloads `json:"reloads,omitzero"`  // counts so far, this one included
+	Commits int         `json:"commits,omitempty"` // generations committed so far, this one included
+}
+
+// failure is why a start came to nothing.
+type failure struct {
+	Error string `json:"error"`
+}
+
+type drainRequest struct {
+	Timeout time.Duration `json:"timeout_ns"`
+}
+
+type nameRequest struct {
+	Name    string        `json:"name"`
+	Timeout time.Duration `json:"timeout_ns,omitempty"`
+}
+
+type levelRequest struct {
+	Name  string     `json:"name"`
+	Level slog.Level `json:"level"`
+}
+
+type listenRequest struct {
+	Sandbox string         `json:"sandbox"`
+	Listen  sandbox.Listen `json:"listen"`
+	Packet  bool           `json:"packet,omitempty"`
+}
+
+// Succession is what a master in single mode tells the process that is to
+// succeed it, beside the assignment.
+type Succession struct {
+	Sockets  []socketKey `json:"sockets"` // in the order of the handed descriptors
+	Notify   string      `json:"notify,omitempty"`
+	Lifeline bool        `json:"lifeline,omitempty"` // a launcher is to be told
+	Started  time.Time   `json:"started"`            // of the first process of this instance
+	Plan     document    `json:"plan"`               // as the preflight of the new build gave it
+}
+
+// workload is what a slot runs.
+type workload struct {
+	Worker     string
+	Instance   int // from 1
+	Assignment Assignment
+	Build      *build
+	Baton      func() Baton // what goes with the order to open; nil for workers
+}

@@ -1,0 +1,171 @@
+package host
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/sandbox"
+)
+
+// Event is something that happened in the master. The log, the control API's
+// event stream and the service manager's notifications are consumers of events;
+// nothing else tells them. The set is closed: see the types below.
+type Event interface {
+	// record gives the event as the control API shows it, without ID and time.
+	record() ctl.Event
+}
+
+// MasterMoved: the master as a whole changed state.
+type MasterMoved struct {
+	State string // starting, running, reloading, stopping, retired, stopped
+	Cause string // why, if it is not plain
+}
+
+// GenerationMoved: one generation of a worker changed state.
+type GenerationMoved struct {
+	Place    Place
+	From, To State
+}
+
+// SandboxMoved: a sandbox changed state inside one generation.
+type SandboxMoved struct {
+	Place  Place
+	Status sandbox.Status
+}
+
+// WorkerLost: a generation ended that nobody had asked to end.
+type WorkerLost struct {
+	Place Place
+	Cause string        // exit code or signal
+	Delay time.Duration // until it is started again
+	Tail  []string      // its last output lines
+}
+
+// WorkerBack: a lost worker serves again.
+type WorkerBack struct {
+	Place Place
+	Took  time.Duration // from the loss to serving
+}
+
+// ReloadQueued: a reload waits for the one that runs.
+type ReloadQueued struct{ ID int }
+
+// ReloadStarted: a reload begins.
+type ReloadStarted struct {
+	ID    int
+	Build ctl.Build
+}
+
+// ReloadEnded: a reload is over, well or badly.
+type ReloadEnded struct{ Result ctl.ReloadResult }
+
+// WorkCut: something was cut at a deadline instead of finished.
+type WorkCut struct {
+	Place Place
+	What  []string
+}
+
+// Place names one generation of one worker.
+type Place struct {
+	Worker     string
+	Instance   int // from 1
+	Generation int // from 1
+	Pid        int
+}
+
+// String is worker/instance.generation.
+func (p Place) String() string {
+	return fmt.Sprintf("%s/%d.%d", p.Worker, p.Instance, p.Generation)
+}
+
+func (p Place) data() map[string]string {
+	return map[string]string{
+		"worker": p.Worker, "instance": strconv.Itoa(p.Instance),
+		"generation": strconv.Itoa(p.Generation), "pid": strconv.Itoa(p.Pid),
+	}
+}
+
+func (e MasterMoved) record() ctl.Event {
+	text := "master " + e.State
+	if e.Cause != "" {
+		text += ": " + e.Cause
+	}
+	return ctl.Event{Kind: "master_state", Text: text, Data: map[string]string{"state": e.State}}
+}
+
+func (e GenerationMoved) record() ctl.Event {
+	data := e.Place.data()
+	data["from"], data["to"] = e.From.String(), e.To.String()
+	return ctl.Event{
+		Kind: "worker_state", Name: e.Place.Worker, Data: data,
+		Text: fmt.Sprintf("worker %s (pid %d) is %s", e.Place, e.Place.Pid, e.To),
+	}
+}
+
+func (e SandboxMoved) record() ctl.Event {
+	data := e.Place.data()
+	data["state"] = string(e.Status.State)
+	text := fmt.Sprintf("sandbox %s is %s", e.Status.Name, e.Status.State)
+	if e.Status.Error != "" {
+		data["error"] = e.Status.Error
+		text += ": " + e.Status.Error
+	}
+	return ctl.Event{Kind: "sandbox_state", Name: e.Status.Name, Data: data, Text: text}
+}
+
+func (e WorkerLost) record() ctl.Event {
+	data := e.Place.data()
+	data["cause"] = e.Cause
+	text := fmt.Sprintf("worker %s (pid %d) ended: %s; starting it again", e.Place, e.Place.Pid, e.Cause)
+	if e.Delay > 0 {
+		text += " in " + e.Delay.Round(time.Millisecond).String()
+	}
+	if len(e.Tail) > 0 {
+		data["output"] = strings.Join(e.Tail, "\n")
+	}
+	return ctl.Event{Kind: "worker_lost", Name: e.Place.Worker, Data: data, Text: text}
+}
+
+func (e WorkerBack) record() ctl.Event {
+	return ctl.Event{
+		Kind: "worker_back", Name: e.Place.Worker, Data: e.Place.data(),
+		Text: fmt.Sprintf("worker %s (pid %d) serves again after %v", e.Place, e.Place.Pid, e.Took.Round(100*time.Microsecond)),
+	}
+}
+
+func (e ReloadQueued) record() ctl.Event {
+	return ctl.Event{Kind: "reload_queued", Text: fmt.Sprintf("reload %d waits for the one that runs", e.ID)}
+}
+
+func (e ReloadStarted) record() ctl.Event {
+	return ctl.Event{
+		Kind: "reload_started", Data: map[string]string{"id": strconv.Itoa(e.ID), "build": e.Build.ID},
+		Text: fmt.Sprintf("reload %d to build %s of %s begins", e.ID, e.Build.ID, e.Build.Path),
+	}
+}
+
+func (e ReloadEnded) record() ctl.Event {
+	r := e.Result
+	text := fmt.Sprintf("reload %d %s", r.ID, strings.ReplaceAll(r.Outcome, "_", " "))
+	if r.Error != "" {
+		text += ": " + r.Error
+	} else if r.Ready > 0 {
+		text += fmt.Sprintf(": ready after %v, committed after %v", r.Ready.Round(time.Millisecond), r.Took.Round(time.Millisecond))
+	}
+	return ctl.Event{
+		Kind: "reload_ended", Text: text,
+		Data: map[string]string{"id": strconv.Itoa(r.ID), "outcome": r.Outcome, "build": r.Build.ID},
+	}
+}
+
+func (e WorkCut) record() ctl.Event {
+	data := e.Place.data()
+	data["cut"] = strings.Join(e.What, "\n")
+	return ctl.Event{
+		Kind: "work_cut", Name: e.Place.Worker, Data: data,
+		Text: fmt.Sprintf("worker %s: cut at the deadline: %s", e.Place, strings.Join(e.What, ", ")),
+	}
+}

@@ -1,0 +1,191 @@
+package host
+
+import (
+	"context"
+	"slices"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/dserver/dserver/internal/group"
+)
+
+// maxDraining is how many retired generations of one slot may still be
+// finishing; the oldest is cut when there would be one more.
+const maxDraining = 3
+
+// fleet is all slots of a master, and the generations that drain.
+type fleet struct {
+	runner runner // starts what was lost; a transition may use another
+	events *hub
+	group  *group.Group // keepers, watchers and retirements
+	limits func() limits
+
+	retireCtx context.Context // ends when draining has lasted long enough
+	cutAll    context.CancelFunc
+
+	mu       sync.Mutex
+	begun    int // generations that slots had before this process
+	slots    []*slot
+	retiring []retirement // oldest first
+	cut      []string     // what was cut at deadlines so far
+}
+
+// limits are the times that a fleet keeps to.
+type limits struct {
+	Ready, Probation, Drain, Stop time.Duration
+}
+
+// retirement is a generation on its way out.
+type retirement struct {
+	slot *slot
+	gen  *generation
+	cut  context.CancelFunc
+}
+
+func newFleet(g *group.Group, r runner, events *hub, l func() limits) *fleet {
+	f := &fleet{runner: r, events: events, group: g, limits: l}
+	f.retireCtx, f.cutAll = context.WithCancel(context.WithoutCancel(g.Context()))
+	return f
+}
+
+// launch starts a generation and sees to it that its end is noticed.
+func (f *fleet) launch(ctx context.Context, r runner, g *generation) error {
+	if err := g.start(ctx, r); err != nil {
+		return err
+	}
+	f.group.Go("watch "+g.place().String(), func(context.Context) { g.watch() })
+	return nil
+}
+
+// slot gives the place of a worker's instance, a new one if there is none yet.
+// A new slot belongs to the fleet once it is installed.
+func (f *fleet) slot(worker string, instance int) *slot {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.slots {
+		if s.worker == worker && s.instance == instance {
+			return s
+		}
+	}
+	return newSlot(f, worker, instance, f.begun)
+}
+
+// install puts a committed generation into its slot, begins to keep the slot if
+// it is new, and retires the generation that served there.
+func (f *fleet) install(s *slot, g *generation) {
+	old := s.adopt(g)
+	if old != nil {
+		f.retire(s, old)
+		return
+	}
+	f.mu.Lock()
+	f.slots = append(f.slots, s)
+	sort.SliceStable(f.slots, func(i, j int) bool { return f.slots[i].before(f.slots[j]) })
+	f.mu.Unlock()
+	f.group.Go("keep "+g.place().String(), s.keep)
+}
+
+func (s *slot) before(t *slot) bool {
+	if s.worker != t.worker {
+		return s.worker < t.worker
+	}
+	return s.instance < t.instance
+}
+
+// remove gives up a slot and retires what serves there.
+func (f *fleet) remove(s *slot) {
+	f.mu.Lock()
+	for i, t := range f.slots {
+		if t == s {
+			f.slots = append(f.slots[:i:i], f.slots[i+1:]...)
+			break
+		}
+	}
+	f.mu.Unlock()
+	if g := s.release(); g != nil {
+		f.retire(s, g)
+	}
+}
+
+// retire drains a generation in the background, within the drain limit.
+func (f *fleet) retire(s *slot, g *generation) {
+	ctx, cancel := context.WithTimeout(f.retireCtx, f.limits().Drain)
+	f.mu.Lock()
+	f.retiring = append(f.retiring, retirement{slot: s, gen: g, cut: cancel})
+	f.cutOldestLocked(s)
+	f.mu.Unlock()
+	f.group.Go("drain "+g.place().String(), func(context.Context) {
+		defer cancel()
+		report := g.retire(ctx)
+		f.retired(g, leftovers(report))
+	})
+}
+
+func (f *fleet) cutOldestLocked(s *slot) {
+	var same []retirement
+	for _, r := range f.retiring {
+		if r.slot == s {
+			same = append(same, r)
+		}
+	}
+	if len(same) > maxDraining {
+		same[0].cut()
+	}
+}
+
+func (f *fleet) retired(g *generation, cut []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cut = append(f.cut, cut...)
+	for i, r := range f.retiring {
+		if r.gen == g {
+			f.retiring = append(f.retiring[:i:i], f.retiring[i+1:]...)
+			return
+		}
+	}
+}
+
+// all gives the slots in order.
+func (f *fleet) all() []*slot {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]*slot(nil), f.slots...)
+}
+
+// leaving gives the generations that drain, oldest first.
+func (f *fleet) leaving() []*generation {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	gens := make([]*generation, len(f.retiring))
+	for i, r := range f.retiring {
+		gens[i] = r.gen
+	}
+	return gens
+}
+
+// stop retires every generation and waits until all have gone. When ctx ends
+// they are cut; when now closes they are killed.
+func (f *fleet) stop(ctx context.Context, now <-chan struct{}) {
+	slots := f.all()
+	for i := len(slots) - 1; i >= 0; i-- {
+		f.remove(slots[i])
+	}
+	defer context.AfterFunc(ctx, f.cutAll)()
+	for _, g := range f.leaving() {
+		select {
+		case <-g.gone:
+		case <-now:
+			g.kill()
+		}
+	}
+}
+
+// cuts names the requests, sessions and sandboxes that were cut so far.
+func (f *fleet) cuts() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.cut)
+}
+
+func (f *fleet) readyTimeout() time.Duration { return f.limits().Ready }

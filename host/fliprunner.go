@@ -1,0 +1,208 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/cloudflare/tableflip"
+
+	"github.com/dserver/dserver/internal/group"
+	"github.com/dserver/dserver/internal/inherit"
+)
+
+// Names under which a master in single mode hands descriptors to its successor.
+const (
+	fileControl  = "control"
+	fileLock     = "lock"
+	fileCtl      = "ctl"
+	fileLifeline = "lifeline"
+	fileSocket   = "socket." // and the index in Succession.Sockets
+)
+
+// tableflipVar is the variable by which tableflip tells a process that it has a
+// parent. Any other child that sees it takes its descriptors for tableflip's.
+const tableflipVar = "TABLEFLIP_HAS_PARENT_7DIU3"
+
+// flipRunner starts the whole process anew, beside this one, with tableflip as
+// the carrier of descriptors.
+type flipRunner struct {
+	group    *group.Group
+	log      *slog.Logger
+	upgrader *tableflip.Upgrader
+	hand     func(put func(name string, file *os.File) error) error // what the successor inherits
+}
+
+// start implements runner. A process whose own predecessor still drains cannot
+// be replaced yet; start waits for that.
+func (f *flipRunner) start(ctx context.Context, w workload, watch observer) (instance, error) {
+	if err := f.upgrader.WaitForParent(ctx); err != nil {
+		return nil, fmt.Errorf("cannot wait for the former process to end: %w", err)
+	}
+	r, err := newRemote(w, watch, f.log)
+	if err != nil {
+		return nil, err
+	}
+	ours, theirs, err := inherit.Pair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	if err := errors.Join(f.upgrader.AddFile(fileControl, theirs), f.hand(f.upgrader.AddFile)); err != nil {
+		ours.Close()
+		return nil, fmt.Errorf("cannot hand descriptors over: %w", err)
+	}
+	if err := r.attach(ours); err != nil {
+		return nil, err
+	}
+	i := &flipInstance{remote: r, upgraded: make(chan struct{}), done: make(chan struct{})}
+	// tableflip starts what os.Args[0] names and offers no other way.
+	os.Args[0] = w.Build.path
+	f.group.Go("upgrade", func(context.Context) { i.finish(f.upgrader.Upgrade()) })
+	return i, nil
+}
+
+// flipInstance is the process that is to succeed this one.
+type flipInstance struct {
+	*remote
+	upgraded chan struct{} // closed when the successor has taken over
+	done     chan struct{} // closed when it has failed to
+
+	once sync.Once
+	out  exit
+	last atomic.Bool // it was told to end
+}
+
+func (i *flipInstance) finish(err error) {
+	if err == nil {
+		close(i.upgraded)
+		return
+	}
+	i.once.Do(func() {
+		i.out = exit{Cause: i.cause(err.Error())}
+		i.control.Close()
+		close(i.done)
+	})
+}
+
+// Pid is known once the successor has said hello.
+func (i *flipInstance) Pid() int {
+	if pid := i.remote.Pid(); pid != 0 {
+		return pid
+	}
+	return tableflipChild()
+}
+
+// Open implements lifecycle: from its return on the successor is the master.
+func (i *flipInstance) Open(ctx context.Context) error {
+	if err := i.open(ctx, i.work.Baton()); err != nil {
+		select {
+		case <-i.upgraded: // it has, and only the answer was lost
+			return nil
+		default:
+			return err
+		}
+	}
+	select {
+	case <-i.upgraded:
+		return nil
+	case <-i.done:
+		return errors.New(i.out.Cause)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Kill implements lifecycle.
+func (i *flipInstance) Kill() {
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		if pid := i.Pid(); pid != 0 {
+			_ = syscall.Kill(pid, s) // ESRCH: it has just ended
+		}
+		select {
+		case <-i.done:
+			return
+		case <-time.After(killWait):
+		}
+	}
+	<-i.done
+}
+
+// killWait is how long a process that is not wanted has between TERM and KILL.
+const killWait = time.Second
+
+func (i *flipInstance) Done() <-chan struct{} { return i.done }
+func (i *flipInstance) Exit() exit            { return i.out }
+
+var _ instance = (*flipInstance)(nil)
+
+// tableflipChild finds the process that tableflip has started, or 0. tableflip
+// itself does not tell.
+func tableflipChild() int {
+	lists, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		return 0
+	}
+	for _, list := range lists {
+		pids, err := os.ReadFile(list)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for _, field := range strings.Fields(string(pids)) {
+			env, err := os.ReadFile("/proc/" + field + "/environ")
+			if err == nil && strings.Contains(string(env), tableflipVar) {
+				pid, _ := strconv.Atoi(field)
+				return pid
+			}
+		}
+	}
+	return 0
+}
+
+// predecessor is the master that this process was started to succeed.
+type predecessor struct {
+	upgrader *tableflip.Upgrader
+	control  net.Conn
+}
+
+// findPredecessor tells whether this process was started by flipRunner; nil if not.
+func findPredecessor(u *tableflip.Upgrader) (*predecessor, error) {
+	if !u.HasParent() {
+		return nil, nil
+	}
+	file, err := u.File(fileControl)
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach the former master: %w", err)
+	}
+	if file == nil {
+		return nil, errors.New("cannot reach the former master: it was not one of ours")
+	}
+	defer file.Close()
+	conn, err := inherit.Conn(file)
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach the former master: %w", err)
+	}
+	return &predecessor{upgrader: u, control: conn}, nil
+}
+
+// take gives one inherited descriptor; the caller closes it.
+func (p *predecessor) take(name string) (*os.File, error) {
+	file, err := p.upgrader.File(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot inherit %s: %w", name, err)
+	}
+	if file == nil {
+		return nil, fmt.Errorf("cannot inherit %s: it was not handed over", name)
+	}
+	return file, nil
+}

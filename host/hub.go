@@ -1,0 +1,93 @@
+package host
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/dserver/dserver/ctl"
+)
+
+// hubMemory is how many events a follower can go back.
+const hubMemory = 1024
+
+// hub numbers events, remembers the newest, and hands them to its consumers. Its
+// methods are safe for concurrent use; consumers are called one event at a time,
+// in order, and must not publish.
+type hub struct {
+	mu        sync.Mutex
+	last      uint64 // ID of the newest event
+	ring      []ctl.Event
+	changed   chan struct{} // closed at the next event
+	consumers []func(Event, ctl.Event)
+}
+
+func newHub(consumers ...func(Event, ctl.Event)) *hub {
+	return &hub{changed: make(chan struct{}), consumers: consumers}
+}
+
+func (h *hub) publish(e Event) {
+	r := e.record()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last++
+	r.ID, r.Time = h.last, time.Now()
+	if h.ring = append(h.ring, r); len(h.ring) > hubMemory {
+		h.ring = append(h.ring[:0:0], h.ring[len(h.ring)-hubMemory:]...)
+	}
+	for _, consume := range h.consumers {
+		consume(e, r)
+	}
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+// rebase moves the numbers of all events so far to come after id: a successor
+// goes on counting where its predecessor stopped.
+func (h *hub) rebase(id uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range h.ring {
+		h.ring[i].ID += id
+	}
+	h.last += id
+}
+
+// newest is the ID of the newest event.
+func (h *hub) newest() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last
+}
+
+// follow gives emit every remembered event after since and then each new one,
+// until ctx ends or emit fails.
+func (h *hub) follow(ctx context.Context, since uint64, emit func(ctl.Event) error) error {
+	for {
+		events, changed := h.after(since)
+		for _, e := range events {
+			if err := emit(e); err != nil {
+				return err
+			}
+			since = e.ID
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (h *hub) after(since uint64) ([]ctl.Event, <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n := uint64(len(h.ring)); n > 0 && h.last-n > since {
+		since = h.last - n
+	}
+	if since >= h.last {
+		return nil, h.changed
+	}
+	n := h.last - since
+	return append([]ctl.Event(nil), h.ring[uint64(len(h.ring))-n:]...), h.changed
+}

@@ -1,0 +1,34 @@
+package host
+
+import (
+	"context"
+	"os"
+
+	"github.com/dserver/dserver/host/cli"
+)
+
+// exitFailed is the exit code of what failed; see package cli for all of them.
+const exitFailed = 1
+
+// Main does what the command line says and returns the exit code:
+//
+//	os.Exit(app.Main())
+//
+// The same executable is the command that people type, the master, and each of
+// its workers; a worker is told by its environment.
+func (a *App) Main() int {
+	ctx := context.Background()
+	if isWorker() {
+		return a.work(ctx, os.Stderr)
+	}
+	streams := cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	return a.Run(ctx, os.Args[1:], streams)
+}
+
+// Run is Main with everything given: it carries out one verb and returns its
+// exit code. The verb start makes the calling process a master; in single mode
+// its arguments must be those of the process.
+func (a *App) Run(ctx context.Context, args []string, streams cli.Streams) int {
+	about := cli.App{Name: a.name, Short: a.short, Demo: a.demo != nil, DemoHint: a.demoHint}
+	return cli.Main(ctx, args, streams, about, &command{app: a, args: args})
+}

@@ -1,0 +1,253 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/cloudflare/tableflip"
+
+	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/cli"
+	"github.com/dserver/dserver/host/rundir"
+	"github.com/dserver/dserver/internal/group"
+)
+
+// master runs one instance: it owns the sockets, the lock and the control
+// socket, and keeps the fleet as the plan wants it. It is used once.
+type master struct {
+	app     *App
+	options cli.StartOptions
+	dir     rundir.Dir
+	logs    *logs
+	log     *slog.Logger
+	events  *hub
+	group   *group.Group
+	sockets *sockets
+	fleet   *fleet
+	reloads *reloader
+	lock    *rundir.Lock
+	control *controlSocket
+	started time.Time
+	notify  string   // NOTIFY_SOCKET of the service manager above, if any
+	path    string   // where a reload looks for the new build
+	environ []string // for the preflight of a new build
+	own     *build   // what this process runs
+	builds  []*build // open executables; touched by the starter and the reloader only
+
+	first runner // brings in the first generations and what was lost
+	next  runner // brings in those of a reload
+
+	// In single mode only.
+	upgrader  *tableflip.Upgrader
+	successor *successor // of a master that is to succeed another one
+	lifeline  *os.File   // to the launcher; nil if there is none
+	herald    *herald    // to whoever started it in the background; nil if nobody did
+
+	transitions sync.Mutex // held while generations change
+
+	ended   chan struct{} // closed when the master has nothing left to do
+	cutNow  chan struct{} // closed by a second order to stop
+	cutOnce sync.Once
+
+	mu        sync.Mutex
+	state     string
+	plan      *plan
+	opened    bool // its first generations serve
+	succeeded bool // another process is the master now
+	heir      int  // its pid
+	stopping  bool
+	counts    ctl.Reloads
+	commits   int
+	err       error // why it ended
+}
+
+// run is the master's life: take what belongs to the instance, bring the fleet
+// up, stand until told to stop or succeeded, and let go.
+func (m *master) run(ctx context.Context) error {
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, masterSignals()...)
+	defer signal.Stop(signals)
+	if err := m.acquire(ctx); err != nil {
+		return errors.Join(err, m.release())
+	}
+	m.group.Go("reloads", m.reloads.loop)
+	m.group.Go("start", m.begin)
+	m.stand(ctx, signals)
+	return errors.Join(m.outcome(), m.release())
+}
+
+// stand obeys signals until the master has ended.
+func (m *master) stand(ctx context.Context, signals <-chan os.Signal) {
+	cancelled := ctx.Done()
+	for {
+		select {
+		case <-m.ended:
+			return
+		case s := <-signals:
+			m.obey(s)
+		case <-cancelled:
+			cancelled = nil
+			m.stop(m.limits().Stop, "cancelled")
+		}
+	}
+}
+
+// obey carries out the order that a signal is. When another process has taken
+// over meanwhile, the order is for that one.
+func (m *master) obey(s os.Signal) {
+	m.log.Info("got a signal", "signal", s.String())
+	if m.forward(s) {
+		return
+	}
+	switch orderOf(s) {
+	case orderReload:
+		if _, err := m.reloads.submit(ctl.ReloadRequest{}); err != nil {
+			m.log.Warn("cannot reload", "error", err)
+		}
+	case orderQuit:
+		m.stop(m.limits().Drain, s.String())
+	case orderStop:
+		if m.isStopping() {
+			m.cutOnce.Do(func() { close(m.cutNow) })
+			return
+		}
+		m.stop(m.limits().Stop, s.String())
+	}
+}
+
+// begin brings the first generations in. In a process that succeeds another one
+// they wait for the order to open before they serve.
+func (m *master) begin(ctx context.Context) {
+	m.move("starting", "")
+	if m.options.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, m.options.Timeout,
+			fmt.Errorf("%w: not ready within %v", ctl.ErrTimeout, m.options.Timeout))
+		defer cancel()
+	}
+	m.transitions.Lock()
+	defer m.transitions.Unlock()
+	t := m.fleet.newTransition(m.first, m.currentPlan().workloads(), nil)
+	t.beforeCommit = m.awaitOpen
+	err := t.run(ctx)
+	if err == nil {
+		err = m.takeOver()
+	}
+	if err != nil {
+		m.startFailed(err)
+		return
+	}
+	m.move("running", "")
+	if m.successor == nil {
+		m.sayStarted()
+	}
+}
+
+// sayStarted tells whoever started the instance that it is ready.
+func (m *master) sayStarted() {
+	ctx := context.Background()
+	s := cli.Started{Info: m.Info(ctx), Sandboxes: m.Sandboxes(ctx), Ready: time.Since(m.started)}
+	m.herald.say(daemonWord{Started: &s})
+	if m.options.Ready != nil {
+		m.options.Ready(s)
+	}
+}
+
+// startFailed ends a master whose first generations did not come up.
+func (m *master) startFailed(err error) {
+	if m.isStopping() {
+		return // it was told to stop, and that is what it does
+	}
+	m.log.Error("cannot start", "error", err)
+	if m.successor != nil {
+		m.successor.sayFailed(err)
+	}
+	err = failureOf(err)
+	m.herald.sayFailed(err)
+	m.end(err)
+}
+
+// stop ends the fleet within a limit and then the master. Stop wins: a reload
+// that runs is taken back first.
+func (m *master) stop(limit time.Duration, why string) {
+	m.mu.Lock()
+	already := m.stopping || m.succeeded
+	m.stopping = true
+	m.mu.Unlock()
+	if already {
+		return
+	}
+	m.move("stopping", why)
+	m.tellManager("STOPPING=1")
+	m.group.Cancel(errStopping)
+	m.group.Go("stop", func(context.Context) {
+		m.transitions.Lock()
+		defer m.transitions.Unlock()
+		if m.forward(syscall.SIGTERM) {
+			return // the reload could not be taken back any more; its process stops instead
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		m.fleet.stop(ctx, m.cutNow)
+		m.end(nil)
+	})
+}
+
+// retire ends this master after the process pid has taken over: what still runs
+// here drains, and then there is nothing left.
+func (m *master) retire(pid int) {
+	m.mu.Lock()
+	m.succeeded, m.heir = true, pid
+	m.mu.Unlock()
+	m.move("retired", "")
+	m.group.Go("retire", func(context.Context) {
+		for _, g := range m.fleet.leaving() {
+			<-g.gone
+		}
+		m.end(nil)
+	})
+}
+
+// end closes ended with the first outcome.
+func (m *master) end(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	select {
+	case <-m.ended:
+	default:
+		m.err = err
+		close(m.ended)
+	}
+}
+
+func (m *master) outcome() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.err
+}
+
+func (m *master) isStopping() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.stopping
+}
+
+func (m *master) currentPlan() *plan {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.plan
+}
+
+func (m *master) move(state, cause string) {
+	m.mu.Lock()
+	m.state = state
+	m.mu.Unlock()
+	m.events.publish(MasterMoved{State: state, Cause: cause})
+}

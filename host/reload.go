@@ -1,0 +1,209 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/config"
+)
+
+// Outcomes of a reload.
+const (
+	outcomeCommitted  = "committed"
+	outcomeRefused    = "refused"     // nothing was touched
+	outcomeRolledBack = "rolled_back" // the new generation was tried; the old one serves on
+	outcomePlanned    = "planned"     // a dry run
+)
+
+// reload brings a new build and its configuration in. It is called by the
+// reloader, one at a time.
+func (m *master) reload(ctx context.Context, j *reloadJob) ctl.ReloadResult {
+	m.transitions.Lock()
+	defer m.transitions.Unlock()
+	began := time.Now()
+	result := ctl.ReloadResult{ID: j.id}
+	next, err := m.prepare(ctx, j.request)
+	if err != nil {
+		return m.reloadEnded(result, outcomeRefused, err)
+	}
+	defer m.closeUnusedBuilds(next.build)
+	result.Build = next.build.record()
+	change, err := m.change(next, j.request.Names)
+	if err != nil {
+		return m.reloadEnded(result, outcomeRefused, err)
+	}
+	result.Plan = change.sentences
+	if j.request.DryRun {
+		return m.reloadEnded(result, outcomePlanned, nil)
+	}
+	m.move("reloading", "")
+	m.events.publish(ReloadStarted{ID: j.id, Build: result.Build})
+	ready, err := m.apply(ctx, change)
+	result.Ready, result.Took = ready, time.Since(began)
+	if err != nil {
+		m.move("running", "")
+		return m.reloadEnded(result, outcomeRolledBack, err)
+	}
+	result.Remarks = m.remarks(next)
+	return m.reloadEnded(result, outcomeCommitted, nil)
+}
+
+// prepare opens the build and asks it what it would run; nothing is touched.
+func (m *master) prepare(ctx context.Context, request ctl.ReloadRequest) (*plan, error) {
+	now := m.currentPlan()
+	path := request.Binary
+	if path == "" {
+		path = m.path
+	}
+	b, err := openBuild(path)
+	if err != nil {
+		return nil, err
+	}
+	c, err := m.preflight(ctx, b)
+	if err == nil {
+		err = config.CheckReload(now.config, c.Config)
+	}
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return &plan{config: c.Config, content: c.Content, build: b, demo: now.demo, stopped: now.stopped, levels: now.levels}, nil
+}
+
+// change is the difference between the plan that runs and the next one.
+type change struct {
+	next      *plan
+	work      []workload // what comes in
+	removed   []*slot    // what goes without a successor
+	sentences []string
+}
+
+func (m *master) change(next *plan, names []string) (change, error) {
+	now := m.currentPlan()
+	c := change{next: next, sentences: config.Diff(now.config, next.config)}
+	workers, err := holders(now, next, names)
+	if err != nil {
+		return c, err
+	}
+	if workers != nil && next.config.Mode == config.Multi {
+		next.config = withWorkers(now.config, next.config, workers)
+	}
+	concerned := func(worker string) bool { return workers == nil || slices.Contains(workers, worker) }
+	coming := make(map[string]bool)
+	for _, w := range next.workloads() {
+		if concerned(w.Worker) {
+			c.work = append(c.work, w)
+			coming[slotName(w.Worker, w.Instance)] = true
+			c.sentences = append(c.sentences, fmt.Sprintf("worker %s: new process of build %s", slotName(w.Worker, w.Instance), next.build.id()))
+		}
+	}
+	for _, s := range m.fleet.all() {
+		if concerned(s.worker) && !coming[slotName(s.worker, s.instance)] {
+			c.removed = append(c.removed, s)
+			c.sentences = append(c.sentences, fmt.Sprintf("worker %s: ends", slotName(s.worker, s.instance)))
+		}
+	}
+	return c, nil
+}
+
+func slotName(worker string, instance int) string { return fmt.Sprintf("%s/%d", worker, instance) }
+
+// apply carries a change out, wholly or not at all.
+func (m *master) apply(ctx context.Context, c change) (ready time.Duration, err error) {
+	undo, err := m.sockets.ensureAll(ctx, c.next.sandboxes())
+	if err != nil {
+		return 0, err
+	}
+	t := m.fleet.newTransition(m.next, c.work, c.removed)
+	t.handsOver = m.upgrader != nil
+	if t.handsOver {
+		m.entrust(t, c.next)
+	}
+	if err := t.run(ctx); err != nil {
+		m.control.serve()
+		undo()
+		return t.ready, err
+	}
+	m.committed(c.next)
+	if t.handsOver {
+		m.retire(t.entries[0].gen.run.Pid())
+		return t.ready, nil
+	}
+	m.sockets.keepOnly(c.next.sandboxes())
+	m.move("running", "")
+	return t.ready, nil
+}
+
+// entrust completes the workload of a successor, and makes the control socket
+// wait before the commit: what arrives from then on is answered by whoever wins.
+func (m *master) entrust(t *transition, next *plan) {
+	w := &t.entries[0].gen.work
+	w.Assignment.Succession = m.succession(next)
+	w.Baton = func() Baton { return m.baton() }
+	t.beforeCommit = func(context.Context) error {
+		m.control.pause()
+		return nil
+	}
+}
+
+func (m *master) committed(next *plan) {
+	m.mu.Lock()
+	m.plan = next
+	m.commits++
+	m.counts.Done++
+	m.mu.Unlock()
+	m.writeState()
+}
+
+// reloadEnded completes the result and tells everybody.
+func (m *master) reloadEnded(r ctl.ReloadResult, outcome string, err error) ctl.ReloadResult {
+	r.Outcome = outcome
+	if err != nil {
+		r.Error = err.Error()
+		var failed *FailedError
+		var check *CheckError
+		switch {
+		case errors.As(err, &failed):
+			r.Output = failed.Tail
+		case errors.As(err, &check):
+			r.Output = check.Output
+		}
+		m.mu.Lock()
+		m.counts.Failed++
+		m.mu.Unlock()
+	}
+	m.events.publish(ReloadEnded{Result: r})
+	return r
+}
+
+// remarks says what a person should know of a reload that went well.
+func (m *master) remarks(next *plan) []string {
+	if m.upgrader != nil || m.own.id() == next.build.id() {
+		return nil
+	}
+	return []string{fmt.Sprintf("the master itself still runs build %s; stop and start brings it to %s", m.own.id(), next.build.id())}
+}
+
+// closeUnusedBuilds lets go of executables that nothing will be started from any
+// more. tried is the one of the reload that has just ended.
+func (m *master) closeUnusedBuilds(tried *build) {
+	used := map[*build]bool{m.currentPlan().build: true, m.own: true}
+	for _, s := range m.fleet.all() {
+		used[s.definition().Build] = true
+	}
+	kept := m.builds[:0]
+	for _, b := range append(m.builds, tried) {
+		if used[b] {
+			if !slices.Contains(kept, b) {
+				kept = append(kept, b)
+			}
+			continue
+		}
+		b.close()
+	}
+	m.builds = kept
+}

@@ -1,0 +1,145 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/dserver/dserver/ctl"
+)
+
+// errStopping ends a reload because the master is to stop: stop always wins.
+var errStopping = errors.New("the master is stopping")
+
+// reloader runs reloads one after the other. One may wait; a later request takes
+// the place of the waiting one and covers its names too, and whoever waited for
+// that gets the later one's result.
+type reloader struct {
+	events *hub
+	run    func(ctx context.Context, j *reloadJob) ctl.ReloadResult
+
+	mu      sync.Mutex
+	last    int // ID given last
+	running *reloadJob
+	pending *reloadJob
+	wake    chan struct{} // capacity 1
+	closed  bool
+}
+
+// reloadJob is one requested reload.
+type reloadJob struct {
+	id      int
+	request ctl.ReloadRequest
+	queued  bool
+	by      *reloadJob // the later one that took its place
+	done    chan struct{}
+	result  ctl.ReloadResult
+}
+
+func newReloader(events *hub, run func(context.Context, *reloadJob) ctl.ReloadResult) *reloader {
+	return &reloader{events: events, run: run, wake: make(chan struct{}, 1)}
+}
+
+// submit asks for a reload and returns without waiting for it.
+func (r *reloader) submit(request ctl.ReloadRequest) (*reloadJob, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, errStopping
+	}
+	r.last++
+	j := &reloadJob{id: r.last, request: request, done: make(chan struct{}), queued: r.running != nil}
+	if old := r.pending; old != nil {
+		j.request.Names = mergeNames(old.request.Names, request.Names)
+		old.by = j
+		close(old.done)
+	}
+	r.pending = j
+	if j.queued {
+		r.events.publish(ReloadQueued{ID: j.id})
+	}
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+	return j, nil
+}
+
+// mergeNames covers what both cover; no names means everything.
+func mergeNames(a, b []string) []string {
+	if len(a) == 0 || len(b) == 0 {
+		return nil
+	}
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// loop runs what is submitted until ctx ends; that also ends the reload that
+// runs. A reload that waits then fails with errStopping.
+func (r *reloader) loop(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			r.close()
+			return
+		case <-r.wake:
+			if j := r.take(); j != nil {
+				r.finish(j, r.run(ctx, j))
+			}
+		}
+	}
+}
+
+func (r *reloader) take() *reloadJob {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running, r.pending = r.pending, nil
+	return r.running
+}
+
+func (r *reloader) finish(j *reloadJob, result ctl.ReloadResult) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	j.result = result
+	r.running = nil
+	close(j.done)
+}
+
+func (r *reloader) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	if j := r.pending; j != nil {
+		r.pending = nil
+		j.result = ctl.ReloadResult{ID: j.id, Outcome: outcomeRefused, Error: errStopping.Error()}
+		close(j.done)
+	}
+}
+
+// busy tells whether a reload runs.
+func (r *reloader) busy() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.running != nil
+}
+
+// wait returns the result of the job, or of the one that took its place, or
+// ctx's error; the reload goes on without its caller.
+func (j *reloadJob) wait(ctx context.Context) (ctl.ReloadResult, error) {
+	superseded := false
+	for {
+		select {
+		case <-j.done:
+		case <-ctx.Done():
+			return ctl.ReloadResult{ID: j.id}, context.Cause(ctx)
+		}
+		if j.by == nil {
+			result := j.result
+			result.Superseded, result.Queued = superseded, j.queued
+			return result, nil
+		}
+		j, superseded = j.by, true
+	}
+}

@@ -1,0 +1,93 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/dserver/dserver/rpc"
+	"github.com/dserver/dserver/sandbox"
+)
+
+// successor is a master in single mode that was started to succeed another one.
+// Until it gets the order to open it is that one's generation and no more.
+type successor struct {
+	from    *predecessor
+	control *rpc.Endpoint
+	session *rpc.Session
+	batons  chan Baton // capacity 1: the order to open
+	opened  chan error // capacity 1: what came of it
+	given   Assignment
+}
+
+// errPredecessorGone ends a successor whose predecessor went before the order to
+// open came: it was not chosen.
+var errPredecessorGone = errors.New("the former master withdrew before the commit")
+
+func succeed(ctx context.Context, from *predecessor, log *slog.Logger) (*successor, error) {
+	e, err := rpc.New(rpc.Config{Name: "control", Logger: log})
+	if err != nil {
+		return nil, fmt.Errorf("cannot make the control endpoint: %w", err)
+	}
+	s := &successor{from: from, control: e, batons: make(chan Baton, 1), opened: make(chan error, 1)}
+	if err := rpc.Handle(e, routeOpen, s.onOpen); err != nil {
+		return nil, err
+	}
+	if s.session, err = e.ServeConn(from.control); err != nil {
+		return nil, fmt.Errorf("cannot begin the control session: %w", err)
+	}
+	hello := helloRequest{Protocol: controlProtocol, Pid: os.Getpid()}
+	if err := s.session.Call(ctx, routeHello, hello, &s.given); err != nil {
+		return nil, fmt.Errorf("cannot get an assignment: %w", fromWire(err))
+	}
+	if s.given.Succession == nil {
+		return nil, errors.New("cannot succeed the former master: it gave a worker's assignment")
+	}
+	return s, nil
+}
+
+// onOpen passes the order on and answers once it was carried out.
+func (s *successor) onOpen(ctx rpc.Context, b Baton) (struct{}, error) {
+	select {
+	case s.batons <- b:
+	default:
+		return struct{}{}, onWire(errors.New("it is open already"))
+	}
+	select {
+	case err := <-s.opened:
+		return struct{}{}, onWire(err)
+	case <-ctx.Done():
+		return struct{}{}, onWire(context.Cause(ctx))
+	}
+}
+
+// awaitBaton says ready and waits for the order to open.
+func (s *successor) awaitBaton(ctx context.Context) (Baton, error) {
+	if err := s.session.Call(ctx, routeReady, struct{}{}, nil); err != nil {
+		return Baton{}, fmt.Errorf("cannot say ready: %w", fromWire(err))
+	}
+	select {
+	case b := <-s.batons:
+		return b, nil
+	case <-s.session.Done():
+		return Baton{}, errPredecessorGone
+	case <-ctx.Done():
+		return Baton{}, context.Cause(ctx)
+	}
+}
+
+// sayFailed tells the predecessor why nothing came of it. If it cannot be told,
+// the exit code has to do.
+func (s *successor) sayFailed(err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), releaseLimit)
+	defer cancel()
+	_ = s.session.Call(ctx, routeFailed, failure{Error: err.Error()}, nil)
+}
+
+// report passes a sandbox's state on, as a worker does. The predecessor may be
+// gone; then nobody asks.
+func (s *successor) report(st sandbox.Status) {
+	_ = s.session.Push(context.Background(), routeState, st)
+}

@@ -1,0 +1,172 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/dserver/dserver/host/config"
+	"github.com/dserver/dserver/internal/inherit"
+)
+
+// masterlessLimit is how long a worker that has lost its master, or got a TERM,
+// has to finish what runs.
+const masterlessLimit = 30 * time.Second
+
+// isWorker tells whether a master started this process to be its worker.
+func isWorker() bool { return os.Getenv(controlVar) != "" }
+
+// work is the life of a worker process. It returns the exit code.
+func (a *App) work(ctx context.Context, stderr io.Writer) int {
+	log := workerLogger(stderr)
+	if err := a.serveAsWorker(ctx, log); err != nil {
+		log.Error("worker ends", "error", err)
+		return exitFailed
+	}
+	return 0
+}
+
+func (a *App) serveAsWorker(ctx context.Context, log *slog.Logger) error {
+	// The master decides when a worker stops; a TERM is for somebody who means
+	// this one process.
+	terms := make(chan os.Signal, 1)
+	signal.Notify(terms, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(terms)
+	given, err := takeHanded()
+	if err != nil {
+		return err
+	}
+	agent, err := newAgent(log)
+	if err != nil {
+		return err
+	}
+	as, err := agent.greet(ctx, given.control)
+	if err != nil {
+		return err
+	}
+	sockets := &workerSockets{agent: agent, passing: given.passing, files: given.sockets}
+	if err := agent.run(ctx, a, as, sockets, log); err != nil {
+		agent.sayFailed(ctx, err)
+		return err
+	}
+	agent.stand(ctx, terms)
+	return nil
+}
+
+// run brings the sandboxes up.
+func (g *agent) run(ctx context.Context, a *App, as Assignment, s *workerSockets, log *slog.Logger) error {
+	if err := config.ShareWithGoframe(as.Config); err != nil {
+		return err
+	}
+	rt, err := a.newRuntime(as, surroundings{
+		logger:  func(name string) *slog.Logger { return log.With("sandbox", name) },
+		sockets: s,
+	}, g.report)
+	if err != nil {
+		return err
+	}
+	g.runtime.Store(rt)
+	if err := rt.Start(ctx); err != nil {
+		return err
+	}
+	return g.sayReady(ctx)
+}
+
+// stand waits until the worker is not needed: it was drained, its master has
+// gone, or somebody sent a TERM.
+func (g *agent) stand(ctx context.Context, terms <-chan os.Signal) {
+	select {
+	case <-g.drained:
+	case <-terms:
+		g.drainAlone()
+	case <-g.session.Done():
+		g.drainAlone()
+	}
+	// The master closes the session when it has the report.
+	select {
+	case <-g.session.Done():
+	case <-time.After(killGrace):
+	}
+	_ = g.control.Close() // nobody is left to tell
+}
+
+// drainAlone drains without an order of the master.
+func (g *agent) drainAlone() {
+	ctx, cancel := context.WithTimeout(g.cutCtx, masterlessLimit)
+	defer cancel()
+	g.runtime.Load().Drain(ctx)
+	_ = g.session.Close()
+}
+
+// handed is what a worker gets from its master.
+type handed struct {
+	control net.Conn
+	passing *net.UnixConn
+	sockets map[string]*os.File
+}
+
+// takeHanded takes over the descriptors and removes what told of them from the
+// environment, so that no child of a sandbox sees it.
+func takeHanded() (handed, error) {
+	numbers, err := controlNumbers(os.Getenv(controlVar))
+	if err != nil {
+		return handed{}, err
+	}
+	files, err := inherit.TakeHanded(os.LookupEnv)
+	if err != nil {
+		return handed{}, err
+	}
+	for _, name := range []string{controlVar, "LISTEN_FDS", "LISTEN_FDNAMES"} {
+		if err := os.Unsetenv(name); err != nil {
+			return handed{}, fmt.Errorf("cannot clean the environment: %w", err)
+		}
+	}
+	h := handed{sockets: make(map[string]*os.File, len(files))}
+	for _, f := range files {
+		h.sockets[f.Name] = f.File
+	}
+	if h.control, err = adoptConn(numbers[0]); err != nil {
+		return handed{}, err
+	}
+	passing, err := adoptConn(numbers[1])
+	if err != nil {
+		return handed{}, err
+	}
+	h.passing = passing.(*net.UnixConn)
+	return h, nil
+}
+
+func controlNumbers(text string) ([2]int, error) {
+	a, b, _ := strings.Cut(text, ",")
+	first, errA := strconv.Atoi(a)
+	second, errB := strconv.Atoi(b)
+	if err := errors.Join(errA, errB); err != nil {
+		return [2]int{}, fmt.Errorf("cannot reach the master: %s is %q: %w", controlVar, text, err)
+	}
+	return [2]int{first, second}, nil
+}
+
+// adoptConn makes a connection of an inherited descriptor.
+func adoptConn(number int) (net.Conn, error) {
+	file := os.NewFile(uintptr(number), "control")
+	defer file.Close()
+	conn, err := net.FileConn(file)
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach the master: %w", err)
+	}
+	if _, ok := conn.(*net.UnixConn); !ok {
+		conn.Close()
+		return nil, fmt.Errorf("cannot reach the master: descriptor %d is no unix socket", number)
+	}
+	return conn, nil
+}

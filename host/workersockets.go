@@ -1,0 +1,70 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/sandbox"
+)
+
+// workerSockets are the sockets that a worker was handed. What it was not
+// handed it asks the master for.
+type workerSockets struct {
+	agent   *agent
+	passing *net.UnixConn // where the master sends descriptors
+
+	mu    sync.Mutex
+	files map[string]*os.File // by label
+}
+
+// Listener implements sandbox.Sockets.
+func (s *workerSockets) Listener(ctx context.Context, name string, l sandbox.Listen) (net.Listener, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	label := socketLabel(name, l)
+	file, ok := s.files[label]
+	if !ok {
+		var err error
+		if file, err = s.askLocked(ctx, label, listenRequest{Sandbox: name, Listen: l}); err != nil {
+			return nil, err
+		}
+	}
+	return inherit.Listener(file)
+}
+
+// askLocked lets the master open a socket and takes it from the passing pair,
+// where requests are answered one after the other.
+func (s *workerSockets) askLocked(ctx context.Context, label string, q listenRequest) (*os.File, error) {
+	if err := s.agent.session.Call(ctx, routeListen, q, nil); err != nil {
+		return nil, fmt.Errorf("cannot get a socket from the master: %w", fromWire(err))
+	}
+	if err := s.passing.SetReadDeadline(time.Now().Add(passingLimit)); err != nil {
+		return nil, fmt.Errorf("cannot get a socket from the master: %w", err)
+	}
+	got, file, err := inherit.ReceiveFile(s.passing)
+	if err != nil {
+		return nil, fmt.Errorf("cannot get a socket from the master: %w", err)
+	}
+	if got != label {
+		file.Close()
+		return nil, fmt.Errorf("cannot get a socket from the master: asked for %s, got %s", label, got)
+	}
+	s.files[label] = file
+	return file, nil
+}
+
+// passingLimit is how long a descriptor may take from the master to a worker;
+// the master sends it before it answers.
+const passingLimit = 5 * time.Second
+
+// PacketConn implements sandbox.Sockets.
+func (s *workerSockets) PacketConn(context.Context, string, sandbox.Listen) (net.PacketConn, error) {
+	return nil, errNoPackets
+}
+
+var _ sandbox.Sockets = (*workerSockets)(nil)

@@ -124,6 +124,8 @@ func (h *host) serve(ctx context.Context, in *instance) {
 	case <-in.master.stopping:
 	case <-ctx.Done():
 	}
+	in.server.Drain()
+	in.ln.Close()
 	in.server.Shutdown(context.Background())
 	h.mu.Lock()
 	defer h.mu.Unlock()

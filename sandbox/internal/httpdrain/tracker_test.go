@@ -223,14 +223,17 @@ func TestResponseThatBeganBefore(t *testing.T) {
 
 func TestDeadlineClosesAndNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var conns []net.Conn
+		release := make(chan struct{})
 		s := serve(t, httpdrain.Config{Quiet: time.Hour}, func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/ws" {
+			if r.URL.Path != "/slow" {
 				c, _, err := w.(http.Hijacker).Hijack()
 				if err != nil {
 					t.Error(err)
 				}
-				conns = append(conns, c)
+				if r.URL.Path == "/closed" {
+					<-release
+					_ = c.Close()
+				}
 				return
 			}
 			<-r.Context().Done()
@@ -239,11 +242,12 @@ func TestDeadlineClosesAndNames(t *testing.T) {
 		slow.get("/slow?secret=1")
 		upgraded.get("/ws")
 		half.send("GET /half")
-		closed.get("/ws")
+		closed.get("/closed")
 		synctest.Wait()
 		s.drain()
 		time.Sleep(time.Minute)
-		_ = conns[1].Close()
+		close(release)
+		synctest.Wait()
 		s.quit()
 		s.gone()
 		want := []string{

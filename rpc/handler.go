@@ -121,16 +121,23 @@ func (in *inbound) answer(st *status.Status) {
 	}
 }
 
+// sendStatus sends the handler's metadata along unless it is what does not fit.
 func (in *inbound) sendStatus(st *status.Status) error {
 	m := message.Message{Type: message.Reply, Seq: in.seq, Status: st, Meta: in.replyMeta}
-	return in.session.send(context.Background(), in.session.e.limits.ReplyTime, &m)
+	err := in.session.send(context.Background(), in.session.e.limits.ReplyTime, &m)
+	if status.CodeOf(err) == status.WriteFailed && m.Meta.Len() > 0 {
+		m.Meta = message.Meta{}
+		err = in.session.send(context.Background(), in.session.e.limits.ReplyTime, &m)
+	}
+	return err
 }
 
-// sent looks at how sending a reply went: a peer that calls and does not read
-// loses its session.
+// sent looks at how sending a reply went. A peer that calls and does not read
+// loses its session; so does one that cannot even be told that a call failed,
+// because it would wait for ever.
 func (in *inbound) sent(err error) {
-	if errors.Is(err, errFull) {
-		in.session.log().Warn("closing session", "error", err)
+	if errors.Is(err, errFull) || status.CodeOf(err) == status.WriteFailed {
+		in.session.log().Warn("closing session: cannot reply", "method", in.method, "error", err)
 		in.session.end(err)
 	}
 }

@@ -11,14 +11,17 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// maxNesting bounds what is handed to the TOML parser: it takes memory and time
-// that grow with the square of it, and a megabyte of [ would end the process.
-const maxNesting = 500
+// The TOML parser takes time and memory that grow with the square of how deep
+// things lie; a quarter of a megabyte of [ would end the process.
+const (
+	maxNesting  = 500 // brackets in each other
+	maxKeyParts = 100 // a.b.c has three
+)
 
 // parseTOML makes a tree whose nodes know their lines.
 func parseTOML(data []byte, at place) (*node, error) {
-	if line := tooDeep(data); line > 0 {
-		return nil, &KeyError{Line: line, Reason: fmt.Sprintf("brackets or key parts lie more than %d deep", maxNesting)}
+	if line, why := tooDeep(data); line > 0 {
+		return nil, &KeyError{Line: line, Reason: "bad TOML: " + why}
 	}
 	var values map[string]any
 	if _, err := toml.Decode(string(data), &values); err != nil {
@@ -41,16 +44,16 @@ func parseTOML(data []byte, at place) (*node, error) {
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// tooDeep gives the line where brackets or the parts of a key pass maxNesting. It
-// does not know strings from the rest and so may count too much, never too little.
-func tooDeep(data []byte) int {
-	depth, number := 0, 0
-	for line := range bytes.Lines(data) {
-		number++
-		if bytes.Count(keyPart(line), []byte(".")) > maxNesting {
-			return number
+// tooDeep gives the line where a limit is passed, and which. It does not know
+// strings from the rest and so may count too much, never too little.
+func tooDeep(data []byte) (line int, why string) {
+	depth := 0
+	for text := range bytes.Lines(data) {
+		line++
+		if bytes.Count(keyPart(text), []byte(".")) >= maxKeyParts {
+			return line, fmt.Sprintf("a key has more than %d parts", maxKeyParts)
 		}
-		for _, c := range line {
+		for _, c := range text {
 			switch c {
 			case '[', '{':
 				depth++
@@ -58,11 +61,11 @@ func tooDeep(data []byte) int {
 				depth = max(0, depth-1)
 			}
 			if depth > maxNesting {
-				return number
+				return line, fmt.Sprintf("brackets lie more than %d deep", maxNesting)
 			}
 		}
 	}
-	return 0
+	return 0, ""
 }
 
 // keyPart is what stands before the value.

@@ -28,12 +28,24 @@ var _ cli.Host = (*command)(nil)
 // Start implements cli.Starter. The process becomes the master, or the launcher
 // of one, or the successor of the one that started it.
 func (c *command) Start(ctx context.Context, o cli.StartOptions) error {
+	herald, err := findHerald()
+	if err != nil {
+		return err
+	}
+	err = c.start(ctx, o, herald)
+	if err != nil {
+		herald.sayFailed(err)
+	}
+	return err
+}
+
+func (c *command) start(ctx context.Context, o cli.StartOptions, h *herald) error {
 	l, err := c.app.load(ctx, o)
 	if err != nil {
 		return err
 	}
 	if l.Config.Mode == config.Multi {
-		return c.run(ctx, o, l, nil)
+		return c.run(ctx, o, l, nil, h)
 	}
 	if needsLauncher(os.Stdin) {
 		code, err := launch(ctx, c.args)
@@ -47,11 +59,11 @@ func (c *command) Start(ctx context.Context, o cli.StartOptions) error {
 	if err != nil {
 		return fmt.Errorf("cannot prepare for upgrades: %w", err)
 	}
-	return c.run(ctx, o, l, upgrader)
+	return c.run(ctx, o, l, upgrader, h)
 }
 
-func (c *command) run(ctx context.Context, o cli.StartOptions, l loaded, upgrader *tableflip.Upgrader) error {
-	m, err := newMaster(ctx, c.app, o, l, upgrader)
+func (c *command) run(ctx context.Context, o cli.StartOptions, l loaded, upgrader *tableflip.Upgrader, h *herald) error {
+	m, err := newMaster(ctx, c.app, o, l, upgrader, h)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ const (
 	routeReady  = "/master/ready"  // CALL: all sandboxes are ready
 	routeFailed = "/master/failed" // CALL failure: the start has failed
 	routeState  = "/master/state"  // PUSH sandbox.Status, in order
+	routeHurry  = "/master/hurry"  // PUSH drainRequest, from a successor that stops: what drains here gets no more time
 	routeListen = "/master/listen" // CALL listenRequest; the socket comes on the passing socketpair
 )
 
@@ -37,6 +38,7 @@ const (
 	routeStop    = "/worker/stop"    // CALL nameRequest -> sandbox.Report
 	routeRestart = "/worker/restart" // CALL nameRequest -> sandbox.Report
 	routeLevel   = "/worker/level"   // CALL levelRequest
+	routeLeft    = "/worker/left"    // CALL sandbox.Report, to a successor: what the former master had to cut
 )
 
 // helloRequest is the first thing a worker says.

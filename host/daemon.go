@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -189,7 +190,10 @@ func withLog(err error, log io.ReaderAt, offset int64) error {
 }
 
 // herald tells whoever waits for a master in the background.
-type herald struct{ pipe *os.File }
+type herald struct {
+	pipe *os.File
+	once sync.Once
+}
 
 // findHerald takes the pipe over, if there is one.
 func findHerald() (*herald, error) {
@@ -205,8 +209,10 @@ func (h *herald) say(w daemonWord) {
 	if h == nil {
 		return
 	}
-	_ = json.NewEncoder(h.pipe).Encode(w) // the starter may have given up
-	_ = h.pipe.Close()
+	h.once.Do(func() {
+		_ = json.NewEncoder(h.pipe).Encode(w) // the starter may have given up
+		_ = h.pipe.Close()
+	})
 }
 
 // sayFailed says why there is no master.

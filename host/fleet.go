@@ -27,6 +27,7 @@ type fleet struct {
 	mu       sync.Mutex
 	begun    int // generations that slots had before this process
 	slots    []*slot
+	coming   []entry      // of the transition that runs
 	retiring []retirement // oldest first
 	cut      []string     // what was cut at deadlines so far
 }
@@ -144,6 +145,20 @@ func (f *fleet) retired(g *generation, cut []string) {
 			return
 		}
 	}
+}
+
+// announce makes known what a transition brings in; with nil it is over.
+func (f *fleet) announce(coming []entry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.coming = coming
+}
+
+// arriving gives the generations of the transition that runs.
+func (f *fleet) arriving() []entry {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.coming
 }
 
 // all gives the slots in order.

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 
 	"github.com/dserver/dserver/internal/group"
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/sandbox"
 )
 
 // Names under which a master in single mode hands descriptors to its successor.
@@ -41,6 +41,7 @@ type flipRunner struct {
 	log      *slog.Logger
 	upgrader *tableflip.Upgrader
 	hand     func(put func(name string, file *os.File) error) error // what the successor inherits
+	hurry    func(limit time.Duration)                              // the successor stops, and this process with it
 }
 
 // start implements runner. A process whose own predecessor still drains cannot
@@ -53,6 +54,7 @@ func (f *flipRunner) start(ctx context.Context, w workload, watch observer) (ins
 	if err != nil {
 		return nil, err
 	}
+	r.hurry = f.hurry
 	ours, theirs, err := inherit.Pair()
 	if err != nil {
 		return nil, err
@@ -80,7 +82,6 @@ type flipInstance struct {
 
 	once sync.Once
 	out  exit
-	last atomic.Bool // it was told to end
 }
 
 func (i *flipInstance) finish(err error) {
@@ -136,6 +137,11 @@ func (i *flipInstance) Kill() {
 		}
 	}
 	<-i.done
+}
+
+// leave tells the successor what had to be cut here.
+func (i *flipInstance) leave(ctx context.Context, cut []string) error {
+	return fromWire(i.session.Call(ctx, routeLeft, sandbox.Report{Cut: cut}, nil))
 }
 
 // killWait is how long a process that is not wanted has between TERM and KILL.

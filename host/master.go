@@ -17,6 +17,7 @@ import (
 	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/host/rundir"
 	"github.com/dserver/dserver/internal/group"
+	"github.com/dserver/dserver/sandbox"
 )
 
 // master runs one instance: it owns the sockets, the lock and the control
@@ -75,6 +76,9 @@ func (m *master) run(ctx context.Context) error {
 	signal.Notify(signals, masterSignals()...)
 	defer signal.Stop(signals)
 	if err := m.acquire(ctx); err != nil {
+		if m.successor != nil {
+			m.successor.sayFailed(err)
+		}
 		return errors.Join(err, m.release())
 	}
 	m.group.Go("reloads", m.reloads.loop)
@@ -163,15 +167,14 @@ func (m *master) sayStarted() {
 // startFailed ends a master whose first generations did not come up.
 func (m *master) startFailed(err error) {
 	if m.isStopping() {
-		return // it was told to stop, and that is what it does
+		m.herald.sayFailed(errStopping)
+		return
 	}
 	m.log.Error("cannot start", "error", err)
 	if m.successor != nil {
 		m.successor.sayFailed(err)
 	}
-	err = failureOf(err)
-	m.herald.sayFailed(err)
-	m.end(err)
+	m.end(failureOf(err))
 }
 
 // stop ends the fleet within a limit and then the master. Stop wins: a reload
@@ -196,20 +199,59 @@ func (m *master) stop(limit time.Duration, why string) {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		m.fleet.stop(ctx, m.cutNow)
-		m.end(nil)
+		m.end(m.endPredecessor(limit))
 	})
 }
 
-// retire ends this master after the process pid has taken over: what still runs
-// here drains, and then there is nothing left.
-func (m *master) retire(pid int) {
+// endPredecessor sees to it that the former master, which may still be draining,
+// has gone as well when this one ends.
+func (m *master) endPredecessor(limit time.Duration) error {
+	if m.successor == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit+killGrace)
+	defer cancel()
+	return m.successor.endPredecessor(ctx, limit)
+}
+
+// hurry gives what drains here no more time than limit.
+func (m *master) hurry(limit time.Duration) {
+	m.group.Go("hurry", func(context.Context) {
+		select {
+		case <-time.After(limit):
+			m.fleet.cutAll()
+		case <-m.ended:
+		}
+	})
+}
+
+// noteLeft takes note of what the former master had to cut.
+func (m *master) noteLeft(r sandbox.Report) {
+	cut := leftovers(r)
 	m.mu.Lock()
-	m.succeeded, m.heir = true, pid
+	m.counts.Cut += len(cut)
 	m.mu.Unlock()
+	if len(cut) > 0 {
+		m.events.publish(WorkCut{Place: Place{Worker: mainWorker, Instance: 1, Generation: m.fleet.begun}, What: cut})
+	}
+}
+
+// retire ends this master after its heir has taken over: what still runs
+// here drains, and then there is nothing left.
+func (m *master) retire(heir *flipInstance) {
+	m.mu.Lock()
+	m.succeeded, m.heir = true, heir.Pid()
+	m.mu.Unlock()
+	before := len(m.fleet.cuts())
 	m.move("retired", "")
 	m.group.Go("retire", func(context.Context) {
 		for _, g := range m.fleet.leaving() {
 			<-g.gone
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), releaseLimit)
+		defer cancel()
+		if err := heir.leave(ctx, m.fleet.cuts()[before:]); err != nil {
+			m.log.Warn("cannot tell the new master what was cut", "error", err)
 		}
 		m.end(nil)
 	})

@@ -21,9 +21,9 @@ import (
 
 // newMaster puts a master together. upgrader is nil in multi mode. A process that
 // was started to succeed another master takes its plan from that one.
-func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrader *tableflip.Upgrader) (*master, error) {
+func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrader *tableflip.Upgrader, h *herald) (*master, error) {
 	m := &master{
-		app: a, options: o, dir: l.dir, upgrader: upgrader, sockets: &sockets{}, started: time.Now(), commits: 1,
+		app: a, options: o, dir: l.dir, upgrader: upgrader, herald: h, sockets: &sockets{}, started: time.Now(), commits: 1,
 		ended: make(chan struct{}), cutNow: make(chan struct{}),
 	}
 	m.logs = newLogs(o, l)
@@ -64,9 +64,6 @@ func (m *master) takeEnvironment() error {
 	if ok {
 		m.lifeline = os.NewFile(uintptr(number), "lifeline")
 	}
-	if m.herald, err = findHerald(); err != nil {
-		return err
-	}
 	if err := unsetAll("NOTIFY_SOCKET", tableflipVar, "GF_SERVER_RELOAD"); err != nil {
 		return err
 	}
@@ -104,7 +101,7 @@ func (m *master) findPredecessor(ctx context.Context) error {
 	if err != nil || from == nil {
 		return err
 	}
-	if m.successor, err = succeed(ctx, from, m.log); err != nil {
+	if m.successor, err = succeed(ctx, from, m.noteLeft, m.log); err != nil {
 		return err
 	}
 	given := m.successor.given
@@ -126,7 +123,7 @@ func (m *master) chooseRunners() {
 		m.first = &localRunner{group: m.group, runtime: func(as Assignment, watch observer) (*sandbox.Runtime, error) {
 			return m.app.newRuntime(as, surroundings{logger: m.logs.logger, sockets: m.sockets}, watch)
 		}}
-		m.next = &flipRunner{group: m.group, log: m.log, upgrader: m.upgrader, hand: m.bequeath}
+		m.next = &flipRunner{group: m.group, log: m.log, upgrader: m.upgrader, hand: m.bequeath, hurry: m.hurry}
 	} else {
 		m.first = &processRunner{
 			spawner: supervise.New(), group: m.group, log: m.log, logs: m.logs, sockets: m.sockets,

@@ -130,7 +130,7 @@ func (m *master) apply(ctx context.Context, c change) (ready time.Duration, err 
 	}
 	m.committed(c.next)
 	if t.handsOver {
-		m.retire(t.entries[0].gen.run.Pid())
+		m.retire(t.entries[0].gen.run.(*flipInstance))
 		return t.ready, nil
 	}
 	m.sockets.keepOnly(c.next.sandboxes())

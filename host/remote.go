@@ -23,6 +23,7 @@ type remote struct {
 	control *rpc.Endpoint
 	session *rpc.Session
 	listen  func(ctx context.Context, r listenRequest) error // opens a socket and passes it on; nil: refused
+	hurry   func(limit time.Duration)                        // what drains here gets no more time than that; nil: nothing does
 
 	pid       atomic.Int64 // from hello; 0 before
 	failed    atomic.Value // string: why the start failed, in the other side's words
@@ -45,6 +46,7 @@ func newRemote(w workload, watch observer, log *slog.Logger) (*remote, error) {
 		rpc.Handle(e, routeFailed, r.onFailed, rpc.Ordered()),
 		rpc.HandlePush(e, routeState, r.onState, rpc.Ordered()),
 		rpc.Handle(e, routeListen, r.onListen),
+		rpc.HandlePush(e, routeHurry, r.onHurry),
 	)
 }
 
@@ -97,6 +99,13 @@ func (r *remote) onListen(ctx rpc.Context, q listenRequest) (struct{}, error) {
 		return struct{}{}, onWire(errors.New("sockets cannot be asked for here"))
 	}
 	return struct{}{}, onWire(r.listen(ctx, q))
+}
+
+func (r *remote) onHurry(_ rpc.Context, q drainRequest) error {
+	if r.hurry != nil {
+		r.hurry(q.Timeout)
+	}
+	return nil
 }
 
 // Ready implements lifecycle.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/dserver/dserver/rpc"
 	"github.com/dserver/dserver/sandbox"
@@ -20,19 +21,20 @@ type successor struct {
 	batons  chan Baton // capacity 1: the order to open
 	opened  chan error // capacity 1: what came of it
 	given   Assignment
+	left    func(sandbox.Report) // told what the predecessor had to cut, after the takeover
 }
 
 // errPredecessorGone ends a successor whose predecessor went before the order to
 // open came: it was not chosen.
 var errPredecessorGone = errors.New("the former master withdrew before the commit")
 
-func succeed(ctx context.Context, from *predecessor, log *slog.Logger) (*successor, error) {
+func succeed(ctx context.Context, from *predecessor, left func(sandbox.Report), log *slog.Logger) (*successor, error) {
 	e, err := rpc.New(rpc.Config{Name: "control", Logger: log})
 	if err != nil {
 		return nil, fmt.Errorf("cannot make the control endpoint: %w", err)
 	}
-	s := &successor{from: from, control: e, batons: make(chan Baton, 1), opened: make(chan error, 1)}
-	if err := rpc.Handle(e, routeOpen, s.onOpen); err != nil {
+	s := &successor{from: from, control: e, batons: make(chan Baton, 1), opened: make(chan error, 1), left: left}
+	if err := errors.Join(rpc.Handle(e, routeOpen, s.onOpen), rpc.Handle(e, routeLeft, s.onLeft)); err != nil {
 		return nil, err
 	}
 	if s.session, err = e.ServeConn(from.control); err != nil {
@@ -61,6 +63,19 @@ func (s *successor) onOpen(ctx rpc.Context, b Baton) (struct{}, error) {
 	case <-ctx.Done():
 		return struct{}{}, onWire(context.Cause(ctx))
 	}
+}
+
+func (s *successor) onLeft(_ rpc.Context, r sandbox.Report) (struct{}, error) {
+	s.left(r)
+	return struct{}{}, nil
+}
+
+// endPredecessor gives what still drains there no more time than limit, and
+// waits until that process has gone or ctx ends.
+func (s *successor) endPredecessor(ctx context.Context, limit time.Duration) error {
+	// It may have gone long ago, which is as well.
+	_ = s.session.Push(ctx, routeHurry, drainRequest{Timeout: limit})
+	return s.from.upgrader.WaitForParent(ctx)
 }
 
 // awaitBaton says ready and waits for the order to open.

@@ -74,11 +74,12 @@ func (m *master) succession(next *plan) *Succession {
 // baton is what goes with the order to open: counts that include the reload that
 // is being committed.
 func (m *master) baton() Baton {
+	event, cut := m.events.newest(), len(m.fleet.cuts())
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	b := Baton{Event: m.events.newest(), Reloads: m.counts, Commits: m.commits + 1}
+	b := Baton{Event: event, Reloads: m.counts, Commits: m.commits + 1}
 	b.Reloads.Done++
-	b.Reloads.Cut += len(m.fleet.cuts())
+	b.Reloads.Cut += cut
 	return b
 }
 

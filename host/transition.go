@@ -68,6 +68,8 @@ func (f *fleet) newTransition(r runner, work []workload, removed []*slot) *trans
 // With nothing to replace there is no probation.
 func (t *transition) run(ctx context.Context) error {
 	t.began = time.Now()
+	t.fleet.announce(t.entries)
+	defer t.fleet.announce(nil)
 	err := t.start(ctx)
 	if err == nil {
 		err = t.awaitReady(ctx)

@@ -44,24 +44,37 @@ func (m *master) sandbox(name string) ctl.Sandbox {
 	worker, _ := p.workerOf(name)
 	box, _ := p.config.Sandbox(name)
 	out := ctl.Sandbox{Name: name, Worker: worker, Listen: m.sockets.addresses(name), State: string(sandbox.Stopped), Level: p.sandbox(box).Level}
-	for _, s := range m.fleet.all() {
-		if s.worker != worker {
-			continue
-		}
-		g, _, _ := s.watched()
-		if g == nil {
-			continue
-		}
+	for _, g := range m.runningIn(worker) {
 		status, ok := statusIn(g, name)
 		if !ok {
 			continue
 		}
-		place := ctl.Place{Instance: s.instance, Pid: g.place().Pid, Generation: g.number, State: string(status.State), Error: status.Error}
+		place := ctl.Place{Instance: g.work.Instance, Pid: g.place().Pid, Generation: g.number, State: string(status.State), Error: status.Error}
 		if len(out.Instances) == 0 || out.State == string(sandbox.Ready) {
 			out.State, out.Since, out.Error = place.State, status.Since, place.Error
 		}
 		out.Restarts += status.Restarts
 		out.Instances = append(out.Instances, place)
+	}
+	return out
+}
+
+// runningIn gives the generations of a worker, by instance: those that serve, or
+// before the first start is done those that are to.
+func (m *master) runningIn(worker string) []*generation {
+	var out []*generation
+	for _, s := range m.fleet.all() {
+		if g, _, _ := s.watched(); g != nil && s.worker == worker {
+			out = append(out, g)
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	for _, e := range m.fleet.arriving() {
+		if e.slot.worker == worker {
+			out = append(out, e.gen)
+		}
 	}
 	return out
 }
@@ -85,6 +98,11 @@ func (m *master) Workers(_ context.Context, usage bool) []ctl.Worker {
 	out := []ctl.Worker{}
 	for _, s := range m.fleet.all() {
 		out = append(out, s.record())
+	}
+	for _, e := range m.fleet.arriving() {
+		if state, _ := e.gen.snapshot(); state < Serving {
+			out = append(out, e.gen.record())
+		}
 	}
 	for _, g := range m.fleet.leaving() {
 		out = append(out, g.record())

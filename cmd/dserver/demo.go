@@ -1,46 +1,32 @@
 package main
 
 import (
-	"fmt"
-	"io"
-	"net/http"
-	"os"
-	"strconv"
 	"time"
 
 	"github.com/dserver/dserver/host"
 	"github.com/dserver/dserver/sandbox/httpservice"
 )
 
-const demoHint = `Try:
-  curl http://127.0.0.1:8080/
-`
+const (
+	demoMath = "tcp://127.0.0.1:9091"
+	demoWeb  = "127.0.0.1:8080"
 
+	// longestSleep is shorter than the stop limit, so that nothing the demo does
+	// is ever cut.
+	longestSleep = 9 * time.Second
+)
+
+// demoHint is printed once the demo runs.
+const demoHint = `Try, in another terminal (dserver is "go run ./cmd/dserver", or go install it):
+  curl http://` + demoWeb + `/                                  who answers
+  curl -d hello http://` + demoWeb + `/echo
+  dserver status
+  dserver reload                       a new process takes over, nothing is lost
+  dserver stop`
+
+// demo is the application of start --demo. It is written as any user would.
 func demo() *host.App {
 	app := host.New("demo")
-	app.Add(httpservice.New("web", web()), host.Listen("tcp://127.0.0.1:8080"))
+	app.Add(httpservice.New("web", web()), host.Listen("tcp://"+demoWeb))
 	return app
-}
-
-func web() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "hello from process %d\n", os.Getpid())
-	})
-	mux.HandleFunc("GET /sleep", func(w http.ResponseWriter, r *http.Request) {
-		ms, err := strconv.Atoi(r.FormValue("ms"))
-		if err != nil {
-			http.Error(w, "ms must be a number", http.StatusBadRequest)
-			return
-		}
-		select {
-		case <-time.After(time.Duration(ms) * time.Millisecond):
-		case <-r.Context().Done():
-		}
-		fmt.Fprintf(w, "slept %d ms in process %d\n", ms, os.Getpid())
-	})
-	mux.HandleFunc("POST /echo", func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(w, r.Body)
-	})
-	return mux
 }

@@ -42,6 +42,7 @@ type retirement struct {
 	slot *slot
 	gen  *generation
 	cut  context.CancelFunc
+	over chan struct{} // closed when it has gone and what was cut is counted
 }
 
 func newFleet(g *group.Group, r runner, events *hub, l func() limits) *fleet {
@@ -112,14 +113,16 @@ func (f *fleet) remove(s *slot) {
 // retire drains a generation in the background, within the drain limit.
 func (f *fleet) retire(s *slot, g *generation) {
 	ctx, cancel := context.WithTimeout(f.retireCtx, f.limits().Drain)
+	r := retirement{slot: s, gen: g, cut: cancel, over: make(chan struct{})}
 	f.mu.Lock()
-	f.retiring = append(f.retiring, retirement{slot: s, gen: g, cut: cancel})
+	f.retiring = append(f.retiring, r)
 	f.cutOldestLocked(s)
 	f.mu.Unlock()
 	f.group.Go("drain "+g.place().String(), func(context.Context) {
 		defer cancel()
 		report := g.retire(ctx)
 		f.retired(g, leftovers(report))
+		close(r.over)
 	})
 }
 
@@ -169,14 +172,10 @@ func (f *fleet) all() []*slot {
 }
 
 // leaving gives the generations that drain, oldest first.
-func (f *fleet) leaving() []*generation {
+func (f *fleet) leaving() []retirement {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	gens := make([]*generation, len(f.retiring))
-	for i, r := range f.retiring {
-		gens[i] = r.gen
-	}
-	return gens
+	return slices.Clone(f.retiring)
 }
 
 // stop retires every generation and waits until all have gone. When ctx ends
@@ -187,11 +186,12 @@ func (f *fleet) stop(ctx context.Context, now <-chan struct{}) {
 		f.remove(slots[i])
 	}
 	defer context.AfterFunc(ctx, f.cutAll)()
-	for _, g := range f.leaving() {
+	for _, r := range f.leaving() {
 		select {
-		case <-g.gone:
+		case <-r.over:
 		case <-now:
-			g.kill()
+			r.gen.kill()
+			<-r.over
 		}
 	}
 }

@@ -245,8 +245,8 @@ func (m *master) retire(heir *flipInstance) {
 	before := len(m.fleet.cuts())
 	m.move("retired", "")
 	m.group.Go("retire", func(context.Context) {
-		for _, g := range m.fleet.leaving() {
-			<-g.gone
+		for _, r := range m.fleet.leaving() {
+			<-r.over
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), releaseLimit)
 		defer cancel()

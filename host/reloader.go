@@ -79,15 +79,18 @@ func mergeNames(a, b []string) []string {
 // loop runs what is submitted until ctx ends; that also ends the reload that
 // runs. A reload that waits then fails with errStopping.
 func (r *reloader) loop(ctx context.Context) {
+	defer r.close()
 	for {
 		select {
 		case <-ctx.Done():
-			r.close()
 			return
 		case <-r.wake:
-			if j := r.take(); j != nil {
-				r.finish(j, r.run(ctx, j))
-			}
+		}
+		if ctx.Err() != nil {
+			return // stop wins, also when both came at once
+		}
+		if j := r.take(); j != nil {
+			r.finish(j, r.run(ctx, j))
 		}
 	}
 }

@@ -104,8 +104,8 @@ func (m *master) Workers(_ context.Context, usage bool) []ctl.Worker {
 			out = append(out, e.gen.record())
 		}
 	}
-	for _, g := range m.fleet.leaving() {
-		out = append(out, g.record())
+	for _, r := range m.fleet.leaving() {
+		out = append(out, r.gen.record())
 	}
 	if usage {
 		for i := range out {

@@ -54,12 +54,15 @@ func (e *usageError) ExitCode() int { return codeUsage }
 // ExitCode is 2: the command line does not say which one.
 func (e *AmbiguousError) ExitCode() int { return codeUsage }
 
-// silent is a failure that the output has told already.
-type silent int
+// Exit is a failure that has been told already: Main returns it as the exit code
+// and prints nothing.
+type Exit int
 
-func (silent) Error() string { return "" }
+// Error names the code, for those who print it all the same.
+func (e Exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-func (c silent) ExitCode() int { return int(c) }
+// ExitCode is the number itself.
+func (e Exit) ExitCode() int { return int(e) }
 
 // verbError says what could not be done.
 type verbError struct {
@@ -107,11 +110,10 @@ func failed(err error, format string, args ...any) error {
 
 // report prints what went wrong, what the failed part said last, and what to do.
 func (s *shell) report(err error) {
-	text := err.Error()
-	if text == "" {
+	if _, told := errors.AsType[Exit](err); told {
 		return
 	}
-	s.err.line(s.err.paint(red, "error: ") + text)
+	s.err.line(s.err.paint(red, "error: ") + err.Error())
 	if f, ok := errors.AsType[*Failure](err); ok {
 		s.output(f.Output)
 	}

@@ -85,7 +85,7 @@ func (s *shell) controlVerbs() []*cobra.Command {
 }
 
 func (s *shell) toolVerbs() []*cobra.Command {
-	return []*cobra.Command{s.checkVerb(), s.ctlVerb(), s.completionVerb(), s.versionVerb()}
+	return []*cobra.Command{s.checkVerb(), s.callVerb(), s.ctlVerb(), s.completionVerb(), s.versionVerb()}
 }
 
 func (s *shell) ctlVerb() *cobra.Command {
@@ -111,5 +111,5 @@ func (s *shell) enter(cmd *cobra.Command, _ []string) error {
 // noVerb shows the help where a script would see that nothing was done.
 func (s *shell) noVerb(cmd *cobra.Command, _ []string) error {
 	printHelp(s.err.w, cmd)
-	return silent(codeUsage)
+	return Exit(codeUsage)
 }

@@ -98,7 +98,7 @@ func (s *shell) statusOf(ctx context.Context, t target, name string, verbose boo
 		return failed(err, "print the status")
 	}
 	if code := stateCode(sb.State); code != codeDone {
-		return silent(code)
+		return Exit(code)
 	}
 	return nil
 }

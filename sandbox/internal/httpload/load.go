@@ -65,9 +65,12 @@ type Load struct {
 
 // Start sets clients to work on a server that serves [Handler] or the like.
 func Start(ctx context.Context, network, address string) *Load {
-	l := &Load{network: network, address: address, clients: group.New(ctx, nil)}
+	l := &Load{
+		network: network, address: address, clients: group.New(ctx, nil),
+		results: make([]Result, len(classes())),
+	}
 	for i, c := range classes() {
-		l.results = append(l.results, Result{Class: c.name})
+		l.results[i].Class = c.name
 		for range c.clients {
 			l.clients.Go(c.name, func(ctx context.Context) { l.work(ctx, i, c) })
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/host/rundir"
 	"github.com/dserver/dserver/internal/group"
+	"github.com/dserver/dserver/internal/inherit"
 	"github.com/dserver/dserver/sandbox"
 )
 
@@ -36,11 +37,12 @@ type master struct {
 	lock    *rundir.Lock
 	control *controlSocket
 	started time.Time
-	notify  string   // NOTIFY_SOCKET of the service manager above, if any
-	path    string   // where a reload looks for the new build
-	environ []string // for the preflight of a new build
-	own     *build   // what this process runs
-	builds  []*build // open executables; touched by the starter and the reloader only
+	notify  string          // NOTIFY_SOCKET of the service manager above, if any
+	lent    []inherit.Named // sockets that it gave, until they are borrowed
+	path    string          // where a reload looks for the new build
+	environ []string        // for the preflight of a new build
+	own     *build          // what this process runs
+	builds  []*build        // open executables; touched by the starter and the reloader only
 
 	first runner // brings in the first generations and what was lost
 	next  runner // brings in those of a reload

@@ -64,7 +64,10 @@ func (m *master) takeEnvironment() error {
 	if ok {
 		m.lifeline = os.NewFile(uintptr(number), "lifeline")
 	}
-	if err := unsetAll("NOTIFY_SOCKET", tableflipVar, "GF_SERVER_RELOAD"); err != nil {
+	if m.lent, err = inherit.Take(os.LookupEnv); err != nil {
+		return err
+	}
+	if err := unsetAll("NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", tableflipVar, "GF_SERVER_RELOAD"); err != nil {
 		return err
 	}
 	m.environ = os.Environ()

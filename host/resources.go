@@ -39,10 +39,29 @@ func (m *master) acquire(ctx context.Context) error {
 		return err
 	}
 	m.control = newControlSocket(ln, m, m.log)
+	if err := m.borrow(); err != nil {
+		return err
+	}
 	if _, err := m.sockets.ensureAll(ctx, m.currentPlan().sandboxes()); err != nil {
 		return err
 	}
 	m.control.serve()
+	return nil
+}
+
+// borrow takes the sockets that a service manager gave, before any is opened.
+func (m *master) borrow() error {
+	boxes := m.currentPlan().sandboxes()
+	for _, given := range m.lent {
+		fits, err := m.sockets.borrow(given, boxes)
+		if err != nil {
+			return err
+		}
+		if !fits {
+			m.log.Warn("the service manager gave a socket that nobody listens on", "name", given.Name)
+		}
+	}
+	m.lent = nil
 	return nil
 }
 

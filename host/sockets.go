@@ -28,10 +28,21 @@ type heldSocket struct {
 	socket *inherit.Socket
 }
 
+// drop gives the socket up for good.
+func (h *heldSocket) drop() {
+	// It is out of use; nobody could act on a failure.
+	if h.Lent {
+		_ = h.socket.Close()
+	} else {
+		_ = h.socket.Remove()
+	}
+}
+
 // socketKey describes a held socket to a successor.
 type socketKey struct {
 	Sandbox string         `json:"sandbox"`
-	Listen  sandbox.Listen `json:"listen"` // as configured
+	Listen  sandbox.Listen `json:"listen"`         // as configured
+	Lent    bool           `json:"lent,omitempty"` // a service manager owns it
 }
 
 // label names a socket in LISTEN_FDNAMES.
@@ -169,7 +180,7 @@ func (s *sockets) keepOnly(boxes []Sandbox) {
 			kept = append(kept, h)
 			continue
 		}
-		_ = h.socket.Remove() // it is out of use; nobody could act on a failure
+		h.drop()
 	}
 	s.held = kept
 }
@@ -201,7 +212,7 @@ func (s *sockets) drop(some []*heldSocket) {
 			dropped = dropped || d == h
 		}
 		if dropped {
-			_ = h.socket.Remove()
+			h.drop()
 			continue
 		}
 		kept = append(kept, h)
@@ -229,7 +240,7 @@ func (s *sockets) addresses(name string) []string {
 	return out
 }
 
-// adopt takes a socket over that was inherited.
+// adopt takes a socket over that was inherited from another master.
 func (s *sockets) adopt(key socketKey, file *os.File) error {
 	defer file.Close()
 	socket, err := inherit.Hold(file)
@@ -242,13 +253,46 @@ func (s *sockets) adopt(key socketKey, file *os.File) error {
 	return nil
 }
 
+// borrow takes a socket that a service manager above gave to this process, for
+// the listen entry that it fits: by its name, SANDBOX or SANDBOX.LISTENNAME, or
+// by its address. It tells whether there is such an entry.
+func (s *sockets) borrow(given inherit.Named, boxes []Sandbox) (bool, error) {
+	defer given.File.Close()
+	socket, err := inherit.Hold(given.File)
+	if err != nil {
+		return false, fmt.Errorf("cannot take the socket %s that the service manager gave: %w", given.Name, err)
+	}
+	for _, b := range boxes {
+		for i, l := range b.Listen {
+			byName := given.Name == socketLabel(b.Name, l) || i == 0 && given.Name == b.Name
+			if !byName && !listensAt(socket, l) {
+				continue
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			key := socketKey{Sandbox: b.Name, Listen: l, Lent: true}
+			s.held = append(s.held, &heldSocket{socketKey: key, socket: socket})
+			return true, nil
+		}
+	}
+	return false, socket.Close()
+}
+
+// listensAt tells whether a socket is bound to what a listen entry asks for.
+func listensAt(socket *inherit.Socket, l sandbox.Listen) bool {
+	if (socket.Network() == "unix") != (l.Network == "unix") {
+		return false
+	}
+	return socket.Address() == l.Address || socket.Address() == "[::]"+l.Address
+}
+
 // close gives up this process' hold on all; remove unlinks them as well.
 func (s *sockets) close(remove bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range s.held {
 		if remove {
-			_ = h.socket.Remove()
+			h.drop()
 		} else {
 			_ = h.socket.Close()
 		}

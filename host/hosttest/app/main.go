@@ -1,0 +1,21 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/dserver/dserver/host"
+	"github.com/dserver/dserver/sandbox/httpservice"
+)
+
+func main() {
+	if fault := stamped("fault"); fault == "exit-in-main" {
+		fmt.Fprintln(os.Stderr, "this build ends before it has begun")
+		os.Exit(exitCode)
+	}
+	app := host.New("app")
+	app.Add(newMath())
+	app.Add(httpservice.New("web", routes()))
+	app.Add(faulty{}, host.InWorker("web"))
+	os.Exit(app.Main())
+}

@@ -6,9 +6,10 @@ import (
 	"github.com/dserver/dserver/rpc/message"
 )
 
-// Context is what a handler gets. As a context.Context it ends at the caller's
-// deadline, when the caller cancels, and with the session. It may be kept and
-// used from other goroutines; SetMeta must not be called by two at once.
+// Context is what a handler gets. As a context.Context it ends when the handler
+// has returned, at the caller's deadline, when the caller cancels, and with the
+// session; that of a PUSH does not end with its session, only with the endpoint.
+// It may be used from other goroutines; SetMeta must not be called by two at once.
 type Context interface {
 	context.Context
 	// Session is where the message came from; the handler may call back on it.

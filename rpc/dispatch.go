@@ -78,6 +78,7 @@ func (s *Session) accept(r *route, m *message.Message) *status.Status {
 		s.work.done()
 		return status.New(status.Overloaded, bound).WithRetry()
 	}
+	s.e.handlers.add()
 	in := s.newInbound(r, m)
 	s.running.add(in)
 	in.watch()
@@ -106,10 +107,15 @@ func (s *Session) newInbound(r *route, m *message.Message) *inbound {
 			timeout = asked
 		}
 	}
+	// A PUSH outlives its session: who sent it may have left right after.
+	parent := s.ctx
+	if r.push {
+		parent = s.e.group.Context()
+	}
 	if timeout > 0 {
-		in.Context, in.cancel = context.WithTimeout(s.ctx, timeout)
+		in.Context, in.cancel = context.WithTimeout(parent, timeout)
 	} else {
-		in.Context, in.cancel = context.WithCancel(s.ctx)
+		in.Context, in.cancel = context.WithCancel(parent)
 	}
 	return in
 }

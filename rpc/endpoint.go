@@ -31,7 +31,8 @@ type Endpoint struct {
 	group   *group.Group // accept loops, session readers, dialling
 	bufs    bufferPool
 
-	running      atomic.Int64 // handlers
+	handlers     work         // that run
+	running      atomic.Int64 // handlers, as admitted
 	requestBytes atomic.Int64 // that they hold
 	counters     counters
 	warns        thrift
@@ -59,6 +60,7 @@ func New(c Config) (*Endpoint, error) {
 		sessions: make(map[uint64]*Session),
 		loops:    make(map[*acceptLoop]struct{}),
 	}
+	e.handlers.onQuiet = func() {}
 	e.group = group.New(context.Background(), func(name string, err error) {
 		e.log.Error("goroutine panicked", "goroutine", name, "error", err)
 	})

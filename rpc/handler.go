@@ -53,6 +53,7 @@ func (in *inbound) finish() {
 	s := in.session
 	s.running.remove(in)
 	s.e.release(s, in.route, in.size)
+	s.e.handlers.done()
 	s.work.done()
 }
 

@@ -48,6 +48,12 @@ type bed struct {
 	serverLog *logBook
 	clientLog *logBook
 	address   string
+	proto     proto.Factory
+}
+
+// config is for further endpoints that shall speak with those of the bed.
+func (b *bed) config() rpc.Config {
+	return rpc.Config{Proto: b.proto, Logger: slog.New(slog.NewTextHandler(b.serverLog, nil))}
 }
 
 // combination is one cell of the table of protocols and transports.
@@ -101,7 +107,7 @@ func onTCP(t *testing.T, server rpc.Config) *bed {
 
 func newBed(t *testing.T, server, client rpc.Config, address string) *bed {
 	t.Helper()
-	b := &bed{t: t, serverLog: new(logBook), clientLog: new(logBook)}
+	b := &bed{t: t, serverLog: new(logBook), clientLog: new(logBook), proto: server.Proto}
 	transports := []transport.Transport{tcp.Transport{}, unix.Transport{}, memory.New()}
 	server.Transports, client.Transports = transports, transports
 	server.Logger = slog.New(slog.NewTextHandler(b.serverLog, nil))

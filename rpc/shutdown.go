@@ -25,15 +25,16 @@ func (e *Endpoint) drain(left time.Duration) {
 	}
 }
 
-// Shutdown drains, waits until the peers have left and closes what it dialled
-// itself once that is idle. When ctx ends it closes the rest. The error is a
-// *[CutError] if calls were cut.
+// Shutdown drains, waits until the peers have left, closes what it dialled itself
+// once that is idle, and waits for the last handlers. When ctx ends it closes the
+// rest. The error holds a *[CutError] if calls were cut.
 func (e *Endpoint) Shutdown(ctx context.Context) error {
 	e.drain(timeLeft(ctx, e.limits.DrainTime))
 	// What handlers of the accepted sessions still call goes over the dialled
 	// ones: those leave last.
 	e.leaveAll(ctx, func(s *Session) bool { return !s.dialed })
 	e.leaveAll(ctx, func(*Session) bool { return true })
+	e.finishHandlers(ctx)
 
 	report := &CutError{}
 	for _, s := range e.Sessions() {
@@ -44,6 +45,22 @@ func (e *Endpoint) Shutdown(ctx context.Context) error {
 		return errors.Join(report, err)
 	}
 	return err
+}
+
+// finishHandlers waits for those whose sessions have ended: PUSHes whose sender
+// has left.
+func (e *Endpoint) finishHandlers(ctx context.Context) {
+	for {
+		quiet := e.handlers.quiet()
+		if quiet == nil {
+			return
+		}
+		select {
+		case <-quiet:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // leaveAll waits until the sessions of that kind have ended, those too that

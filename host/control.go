@@ -24,7 +24,7 @@ const (
 	routeHello  = "/master/hello"  // CALL helloRequest -> Assignment
 	routeReady  = "/master/ready"  // CALL: all sandboxes are ready
 	routeFailed = "/master/failed" // CALL failure: the start has failed
-	routeState  = "/master/state"  // PUSH sandbox.Status, in order
+	routeState  = "/master/state"  // CALL sandbox.Status: answered, so that no later answer overtakes it
 	routeHurry  = "/master/hurry"  // PUSH drainRequest, from a successor that stops: what drains here gets no more time
 	routeListen = "/master/listen" // CALL listenRequest; the socket comes on the passing socketpair
 )
@@ -79,9 +79,11 @@ type Sandbox struct {
 // Baton is what a master that retires gives its successor with the order to
 // open. A worker's is empty.
 type Baton struct {
-	Event   uint64      `json:"event,omitempty"`   // ID of the last event
-	Reloads ctl.Reloads `json:"reloads,omitzero"`  // counts so far, this one included
-	Commits int         `json:"commits,omitempty"` // generations committed so far, this one included
+	Events  []ctl.Event      `json:"events,omitempty"`  // what the predecessor remembers
+	Reloads ctl.Reloads      `json:"reloads,omitzero"`  // counts so far, this one included
+	Commits int              `json:"commits,omitempty"` // generations committed so far, this one included
+	Began   time.Time        `json:"began,omitzero"`    // the reload that is being committed
+	Result  ctl.ReloadResult `json:"result,omitzero"`   // of it, as far as it is known
 }
 
 // failure is why a start came to nothing.

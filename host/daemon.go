@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -150,13 +149,16 @@ func awaitDaemon(ctx context.Context, cmd *exec.Cmd, said *os.File, limit time.D
 	}
 }
 
+// wordless is the error of a master that ended without a word.
+const wordless = "it ended without a word"
+
 func readWord(said io.Reader) (w daemonWord) {
 	line, err := bufio.NewReader(said).ReadBytes('\n')
 	if err == nil {
 		err = json.Unmarshal(line, &w)
 	}
 	if err != nil {
-		return daemonWord{Error: "it ended without a word"}
+		return daemonWord{Error: wordless}
 	}
 	return w
 }
@@ -167,10 +169,11 @@ func (w daemonWord) outcome(cmd *exec.Cmd) (cli.Started, error) {
 	}
 	err := errors.New(w.Error)
 	if w.Timeout {
-		err = fmt.Errorf("%s: %w", strings.TrimSuffix(w.Error, ": "+ctl.ErrTimeout.Error()), ctl.ErrTimeout)
+		err = &wireError{text: w.Error, kind: ctl.ErrTimeout}
 	}
-	if ended := cmd.Wait(); ended != nil && w.Error == "it ended without a word" {
-		err = fmt.Errorf("the master ended at once: %w", ended)
+	if ended := cmd.Wait(); ended != nil && w.Error == wordless {
+		// Not wrapped: the exit code of that process is not the one of this verb.
+		err = fmt.Errorf("the master ended before it was ready: %v", ended)
 	}
 	return cli.Started{}, &cli.Failure{Cause: err, Output: w.Output}
 }

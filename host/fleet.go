@@ -178,8 +178,8 @@ func (f *fleet) leaving() []retirement {
 	return slices.Clone(f.retiring)
 }
 
-// stop retires every generation and waits until all have gone. When ctx ends
-// they are cut; when now closes they are killed.
+// stop retires every generation and waits until all have gone. When ctx ends, or
+// now closes, they are cut.
 func (f *fleet) stop(ctx context.Context, now <-chan struct{}) {
 	slots := f.all()
 	for i := len(slots) - 1; i >= 0; i-- {
@@ -190,7 +190,7 @@ func (f *fleet) stop(ctx context.Context, now <-chan struct{}) {
 		select {
 		case <-r.over:
 		case <-now:
-			r.gen.kill()
+			f.cutAll()
 			<-r.over
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -166,6 +167,21 @@ func (g *generation) place() Place {
 		p.Pid = g.run.Pid()
 	}
 	return p
+}
+
+// unready names the sandboxes that are not ready yet, for an error's text.
+func (g *generation) unready() string {
+	_, boxes := g.snapshot()
+	var names []string
+	for _, b := range boxes {
+		if b.State != sandbox.Ready && b.State != sandbox.Stopped {
+			names = append(names, fmt.Sprintf("sandbox %s is %s", b.Name, b.State))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(names, ", ")
 }
 
 // snapshot gives the state and the sandboxes' states at one moment.

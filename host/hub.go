@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,22 +43,27 @@ func (h *hub) publish(e Event) {
 	h.changed = make(chan struct{})
 }
 
-// rebase moves the numbers of all events so far to come after id: a successor
-// goes on counting where its predecessor stopped.
-func (h *hub) rebase(id uint64) {
+// precede puts the events of a predecessor before those of this hub, which go on
+// counting where they stop.
+func (h *hub) precede(events []ctl.Event) {
+	if len(events) == 0 {
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	id := events[len(events)-1].ID
 	for i := range h.ring {
 		h.ring[i].ID += id
 	}
 	h.last += id
+	h.ring = slices.Concat(events, h.ring)
 }
 
-// newest is the ID of the newest event.
-func (h *hub) newest() uint64 {
+// remembered gives the events that a follower can go back to.
+func (h *hub) remembered() []ctl.Event {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.last
+	return slices.Clone(h.ring)
 }
 
 // follow gives emit every remembered event after since and then each new one,

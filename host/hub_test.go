@@ -64,10 +64,12 @@ func TestHubRemembersTheNewest(t *testing.T) {
 func TestSuccessorGoesOnCounting(t *testing.T) {
 	h := newHub()
 	h.publish(ReloadQueued{})
-	h.rebase(41)
+	h.precede([]ctl.Event{{ID: 40}, {ID: 41}})
 	h.publish(ReloadQueued{})
-	if got := collect(t, h, 41, 2); got[0].ID != 42 || got[1].ID != 43 {
-		t.Errorf("got %d and %d", got[0].ID, got[1].ID)
+	for i, e := range collect(t, h, 0, 4) {
+		if e.ID != uint64(40+i) {
+			t.Errorf("event %d has ID %d", i, e.ID)
+		}
 	}
 }
 

@@ -151,9 +151,11 @@ func (m *master) begin(ctx context.Context) {
 		return
 	}
 	m.move("running", "")
-	if m.successor == nil {
-		m.sayStarted()
+	if m.successor != nil {
+		m.arrived()
+		return
 	}
+	m.sayStarted()
 }
 
 // sayStarted tells whoever started the instance that it is ready.
@@ -190,7 +192,6 @@ func (m *master) stop(limit time.Duration, why string) {
 		return
 	}
 	m.move("stopping", why)
-	m.tellManager("STOPPING=1")
 	m.group.Cancel(errStopping)
 	m.group.Go("stop", func(context.Context) {
 		m.transitions.Lock()

@@ -28,7 +28,7 @@ func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrad
 	}
 	m.logs = newLogs(o, l)
 	m.log = m.logs.logger(masterName)
-	m.events = newHub(m.logEvent, m.tellPredecessor)
+	m.events = newHub(m.logEvent, m.tellPredecessor, m.tellManager)
 	m.group = group.New(ctx, nil)
 	if err := m.takeEnvironment(); err != nil {
 		return nil, err

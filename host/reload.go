@@ -42,8 +42,8 @@ func (m *master) reload(ctx context.Context, j *reloadJob) ctl.ReloadResult {
 	}
 	m.move("reloading", "")
 	m.events.publish(ReloadStarted{ID: j.id, Build: result.Build})
-	ready, err := m.apply(ctx, change)
-	result.Ready, result.Took = ready, time.Since(began)
+	result.Ready, err = m.apply(ctx, change, began, result)
+	result.Took = time.Since(began)
 	if err != nil {
 		m.move("running", "")
 		return m.reloadEnded(result, outcomeRolledBack, err)
@@ -113,7 +113,7 @@ func (m *master) change(next *plan, names []string) (change, error) {
 func slotName(worker string, instance int) string { return fmt.Sprintf("%s/%d", worker, instance) }
 
 // apply carries a change out, wholly or not at all.
-func (m *master) apply(ctx context.Context, c change) (ready time.Duration, err error) {
+func (m *master) apply(ctx context.Context, c change, began time.Time, result ctl.ReloadResult) (ready time.Duration, err error) {
 	undo, err := m.sockets.ensureAll(ctx, c.next.sandboxes())
 	if err != nil {
 		return 0, err
@@ -121,7 +121,10 @@ func (m *master) apply(ctx context.Context, c change) (ready time.Duration, err 
 	t := m.fleet.newTransition(m.next, c.work, c.removed)
 	t.handsOver = m.upgrader != nil
 	if t.handsOver {
-		m.entrust(t, c.next)
+		m.entrust(t, c.next, func() Baton {
+			result.Ready = t.ready
+			return m.baton(began, result)
+		})
 	}
 	if err := t.run(ctx); err != nil {
 		m.control.serve()
@@ -140,10 +143,10 @@ func (m *master) apply(ctx context.Context, c change) (ready time.Duration, err 
 
 // entrust completes the workload of a successor, and makes the control socket
 // wait before the commit: what arrives from then on is answered by whoever wins.
-func (m *master) entrust(t *transition, next *plan) {
+func (m *master) entrust(t *transition, next *plan, baton func() Baton) {
 	w := &t.entries[0].gen.work
 	w.Assignment.Succession = m.succession(next)
-	w.Baton = func() Baton { return m.baton() }
+	w.Baton = baton
 	t.beforeCommit = func(context.Context) error {
 		m.control.pause()
 		return nil
@@ -176,7 +179,9 @@ func (m *master) reloadEnded(r ctl.ReloadResult, outcome string, err error) ctl.
 		m.counts.Failed++
 		m.mu.Unlock()
 	}
-	m.events.publish(ReloadEnded{Result: r})
+	if outcome != outcomeCommitted || m.upgrader == nil {
+		m.events.publish(ReloadEnded{Result: r}) // else the successor does
+	}
 	return r
 }
 

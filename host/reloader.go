@@ -121,11 +121,11 @@ func (r *reloader) close() {
 	}
 }
 
-// busy tells whether a reload runs.
-func (r *reloader) busy() bool {
+// goOnAfter makes the next reload's ID the one after id.
+func (r *reloader) goOnAfter(id int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.running != nil
+	r.last = id
 }
 
 // wait returns the result of the job, or of the one that took its place, or

@@ -44,7 +44,7 @@ func newRemote(w workload, watch observer, log *slog.Logger) (*remote, error) {
 		rpc.Handle(e, routeHello, r.onHello, rpc.Ordered()),
 		rpc.Handle(e, routeReady, r.onReady, rpc.Ordered()),
 		rpc.Handle(e, routeFailed, r.onFailed, rpc.Ordered()),
-		rpc.HandlePush(e, routeState, r.onState, rpc.Ordered()),
+		rpc.Handle(e, routeState, r.onState, rpc.Ordered()),
 		rpc.Handle(e, routeListen, r.onListen),
 		rpc.HandlePush(e, routeHurry, r.onHurry),
 	)
@@ -89,9 +89,9 @@ func (r *remote) onReady(rpc.Context, struct{}) (struct{}, error) {
 	return struct{}{}, nil
 }
 
-func (r *remote) onState(_ rpc.Context, s sandbox.Status) error {
+func (r *remote) onState(_ rpc.Context, s sandbox.Status) (struct{}, error) {
 	r.watch(s)
-	return nil
+	return struct{}{}, nil
 }
 
 func (r *remote) onListen(ctx rpc.Context, q listenRequest) (struct{}, error) {
@@ -117,15 +117,18 @@ func (r *remote) open(ctx context.Context, b Baton) error {
 }
 
 // Drain implements lifecycle. The call outlives ctx by what the sandboxes have
-// to wind up: the report says what was cut.
+// to wind up, because its report says what was cut.
 func (r *remote) Drain(ctx context.Context) sandbox.Report {
 	timeout := 24 * time.Hour
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = time.Until(deadline)
 	}
-	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout+killGrace)
+	calling, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { _ = r.session.Push(calling, routeCut, struct{}{}) })()
+	defer context.AfterFunc(ctx, func() {
+		_ = r.session.Push(calling, routeCut, struct{}{}) // if it does not arrive, the time below is over soon
+		time.AfterFunc(killGrace, cancel)
+	})()
 	var report sandbox.Report
 	if err := r.session.Call(calling, routeDrain, drainRequest{Timeout: timeout}, &report); err != nil {
 		report.Stuck = append(report.Stuck, fmt.Sprintf("worker %s: %v", r.work.Worker, err))

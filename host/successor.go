@@ -21,6 +21,7 @@ type successor struct {
 	batons  chan Baton // capacity 1: the order to open
 	opened  chan error // capacity 1: what came of it
 	given   Assignment
+	baton   Baton                // as it was received
 	left    func(sandbox.Report) // told what the predecessor had to cut, after the takeover
 }
 
@@ -103,6 +104,4 @@ func (s *successor) sayFailed(err error) {
 
 // report passes a sandbox's state on, as a worker does. The predecessor may be
 // gone; then nobody asks.
-func (s *successor) report(st sandbox.Status) {
-	_ = s.session.Push(context.Background(), routeState, st)
-}
+func (s *successor) report(st sandbox.Status) { reportState(s.session, st) }

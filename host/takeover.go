@@ -7,7 +7,11 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/internal/inherit"
 )
 
@@ -24,7 +28,9 @@ func (m *master) awaitOpen(ctx context.Context) error {
 	m.mu.Lock()
 	m.counts, m.commits = b.Reloads, b.Commits
 	m.mu.Unlock()
-	m.events.rebase(b.Event)
+	m.events.precede(b.Events)
+	m.reloads.goOnAfter(b.Result.ID)
+	m.successor.baton = b
 	return nil
 }
 
@@ -40,11 +46,18 @@ func (m *master) takeOver() error {
 	if m.upgrader != nil {
 		err = errors.Join(err, m.upgrader.Ready())
 	}
-	m.tellManager("READY=1", fmt.Sprintf("MAINPID=%d", os.Getpid()))
 	if m.successor != nil {
 		m.successor.opened <- err
 	}
 	return err
+}
+
+// arrived tells everybody of the reload that brought this master in; the former
+// one is not heard any more.
+func (m *master) arrived() {
+	b := m.successor.baton
+	b.Result.Outcome, b.Result.Took = outcomeCommitted, time.Since(b.Began)
+	m.events.publish(ReloadEnded{Result: b.Result})
 }
 
 // takeName writes down who is the master now.
@@ -73,11 +86,11 @@ func (m *master) succession(next *plan) *Succession {
 
 // baton is what goes with the order to open: counts that include the reload that
 // is being committed.
-func (m *master) baton() Baton {
-	event, cut := m.events.newest(), len(m.fleet.cuts())
+func (m *master) baton(began time.Time, result ctl.ReloadResult) Baton {
+	events, cut := m.events.remembered(), len(m.fleet.cuts())
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	b := Baton{Event: event, Reloads: m.counts, Commits: m.commits + 1}
+	b := Baton{Events: events, Reloads: m.counts, Commits: m.commits + 1, Began: began, Result: result}
 	b.Reloads.Done++
 	b.Reloads.Cut += cut
 	return b
@@ -95,9 +108,15 @@ func (m *master) forward(s os.Signal) bool {
 	return succeeded
 }
 
-// tellManager speaks to the service manager above, if there is one.
-func (m *master) tellManager(lines ...string) {
-	if m.notify == "" {
+// tellManager is the service manager above as a consumer of events, if there is
+// one that wants to be notified.
+func (m *master) tellManager(e Event, _ ctl.Event) {
+	moved, ok := e.(MasterMoved)
+	if !ok || m.notify == "" {
+		return
+	}
+	lines := noticeOf(moved.State)
+	if lines == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), releaseLimit)
@@ -105,6 +124,23 @@ func (m *master) tellManager(lines ...string) {
 	if err := inherit.Notify(ctx, m.notify, lines...); err != nil {
 		m.log.Warn("cannot notify the service manager", "notice", strings.Join(lines, " "), "error", err)
 	}
+}
+
+// noticeOf is what a service manager is told of a state.
+func noticeOf(state string) []string {
+	switch state {
+	case "running":
+		return []string{"READY=1", fmt.Sprintf("MAINPID=%d", os.Getpid())}
+	case "reloading":
+		var now unix.Timespec
+		if unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) != nil {
+			return nil
+		}
+		return []string{"RELOADING=1", fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/1000)}
+	case "stopping":
+		return []string{"STOPPING=1"}
+	}
+	return nil
 }
 
 // stateRecord is state.json: what there is, for people and programs that look

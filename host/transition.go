@@ -108,9 +108,9 @@ func (t *transition) awaitReady(ctx context.Context) error {
 		case <-e.gen.gone:
 			return e.gen.failure("start", nil)
 		case <-limit.C:
-			return e.gen.failure("start", fmt.Errorf("%w (ready_timeout %v)", errNeverReady, t.fleet.limits().Ready))
+			return e.gen.failure("start", fmt.Errorf("%w (ready_timeout %v)%s", errNeverReady, t.fleet.limits().Ready, e.gen.unready()))
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return fmt.Errorf("%w%s", context.Cause(ctx), e.gen.unready())
 		}
 	}
 	t.ready = time.Since(t.began)

@@ -46,7 +46,7 @@ func fromWire(err error) error {
 	return err
 }
 
-// wireError is a sentinel with the text it had on the other side.
+// wireError is a sentinel with the text it had in another process.
 type wireError struct {
 	text string
 	kind error

@@ -59,7 +59,7 @@ func (a *App) serveAsWorker(ctx context.Context, log *slog.Logger) error {
 		agent.sayFailed(ctx, err)
 		return err
 	}
-	agent.stand(ctx, terms)
+	agent.stand(terms, sockets)
 	return nil
 }
 
@@ -84,12 +84,14 @@ func (g *agent) run(ctx context.Context, a *App, as Assignment, s *workerSockets
 
 // stand waits until the worker is not needed: it was drained, its master has
 // gone, or somebody sent a TERM.
-func (g *agent) stand(ctx context.Context, terms <-chan os.Signal) {
+func (g *agent) stand(terms <-chan os.Signal, s *workerSockets) {
 	select {
 	case <-g.drained:
 	case <-terms:
 		g.drainAlone()
 	case <-g.session.Done():
+		// What this process keeps open, a new master could not open.
+		s.closeAll()
 		g.drainAlone()
 	}
 	// The master closes the session when it has the report.

@@ -58,8 +58,17 @@ func (a *agent) greet(ctx context.Context, conn net.Conn) (as Assignment, err er
 }
 
 // report passes a sandbox's state on. The master may be gone; then nobody asks.
-func (a *agent) report(s sandbox.Status) {
-	_ = a.session.Push(context.Background(), routeState, s)
+func (a *agent) report(s sandbox.Status) { reportState(a.session, s) }
+
+// reportLimit is how long a master may take to note a state. A sandbox's own
+// progress waits for it, because what it answers afterwards must not be known
+// earlier than its state.
+const reportLimit = time.Second
+
+func reportState(to *rpc.Session, s sandbox.Status) {
+	ctx, cancel := context.WithTimeout(context.Background(), reportLimit)
+	defer cancel()
+	_ = to.Call(ctx, routeState, s, nil)
 }
 
 // sayReady tells the master that all sandboxes are ready.

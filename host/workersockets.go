@@ -58,6 +58,17 @@ func (s *workerSockets) askLocked(ctx context.Context, label string, q listenReq
 	return file, nil
 }
 
+// closeAll lets go of the sockets. Listeners made of them are not touched: they
+// close when their sandboxes drain.
+func (s *workerSockets) closeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, file := range s.files {
+		_ = file.Close() // a descriptor for holding only
+	}
+	clear(s.files)
+}
+
 // passingLimit is how long a descriptor may take from the master to a worker;
 // the master sends it before it answers.
 const passingLimit = 5 * time.Second

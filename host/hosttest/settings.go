@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Settings are what an instance's configuration says. The zero value works: three
-// sandboxes, each on a port of its own and on a unix socket.
+// Settings are what an instance's configuration says. The zero value works: sandboxes
+// math, web and shop, each on a port of its own and on a unix socket.
 type Settings struct {
 	Probation    time.Duration // default 50 ms
 	ReadyTimeout time.Duration // default 30 s
@@ -20,7 +20,7 @@ type Settings struct {
 }
 
 // networkSandboxes are the sandboxes that listen.
-func networkSandboxes() []string { return []string{"math", "web"} }
+func networkSandboxes() []string { return []string{"math", "web", "shop"} }
 
 // document is the configuration file.
 func (s Settings) document(mode string) string {

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/dserver/dserver/host"
+	"github.com/dserver/dserver/sandbox/gfservice"
 	"github.com/dserver/dserver/sandbox/httpservice"
 )
 
@@ -16,6 +17,7 @@ func main() {
 	app := host.New("app")
 	app.Add(newMath())
 	app.Add(httpservice.New("web", routes()))
+	app.Add(gfservice.New("shop", shop))
 	app.Add(faulty{}, host.InWorker("web"))
 	os.Exit(app.Main())
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -34,7 +35,14 @@ func routes() http.Handler {
 	mux.HandleFunc("POST /echo", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(w, r.Body) // the client sees what is missing
 	})
-	mux.HandleFunc("GET /env", environment)
+	mux.HandleFunc("GET /env", func(w http.ResponseWriter, r *http.Request) {
+		out, err := environment(r.Context())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		_, _ = w.Write(out) // the client sees what is missing
+	})
 	mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("as asked for") })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(buildHeader, stamped("build"))
@@ -42,12 +50,7 @@ func routes() http.Handler {
 	})
 }
 
-// environment answers with what a child process sees.
-func environment(w http.ResponseWriter, r *http.Request) {
-	out, err := exec.CommandContext(r.Context(), "env").Output()
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	_, _ = w.Write(out) // the client sees what is missing
+// environment is what a child process of a handler sees.
+func environment(ctx context.Context) ([]byte, error) {
+	return exec.CommandContext(ctx, "env").Output()
 }

@@ -1,0 +1,138 @@
+package logfile_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/dserver/dserver/host/logfile"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "dserver.log") }
+
+// open opens a Writer that is closed at the end of the test.
+func open(t testing.TB, o logfile.Options) *logfile.Writer {
+	t.Helper()
+	w, err := logfile.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+func write(t testing.TB, w *logfile.Writer, name string, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		w.Line(time.Now(), name, logfile.StreamOut, []byte(text))
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// read gives all lines of a name from an offset on.
+func read(t testing.TB, r *logfile.Reader, since int64, name string) []logfile.Line {
+	t.Helper()
+	var lines []logfile.Line
+	err := r.Read(context.Background(), since, name, func(l logfile.Line) error {
+		lines = append(lines, l)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+func last(t testing.TB, r *logfile.Reader, name string, n int) []logfile.Line {
+	t.Helper()
+	since, err := r.Last(name, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return read(t, r, since, name)
+}
+
+func texts(lines []logfile.Line) []string {
+	var all []string
+	for _, l := range lines {
+		all = append(all, l.Text)
+	}
+	return all
+}
+
+// follower is a Follow that runs.
+type follower struct {
+	lines chan logfile.Line
+	stop  context.CancelFunc
+	ended chan error
+}
+
+func follow(t testing.TB, r *logfile.Reader, since int64, name string) *follower {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	f := &follower{lines: make(chan logfile.Line), stop: cancel, ended: make(chan error, 1)}
+	go func() {
+		f.ended <- r.Follow(ctx, since, name, func(l logfile.Line) error {
+			select {
+			case f.lines <- l:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	t.Cleanup(func() { f.leave(t) })
+	return f
+}
+
+func (f *follower) leave(t testing.TB) {
+	if f.ended == nil {
+		return
+	}
+	f.stop()
+	select {
+	case err := <-f.ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("a follower does not leave")
+	}
+	f.ended = nil
+}
+
+func (f *follower) next(t testing.TB) logfile.Line {
+	t.Helper()
+	select {
+	case l := <-f.lines:
+		return l
+	case err := <-f.ended:
+		f.ended <- err
+		t.Fatal("the follower ended:", err)
+	case <-time.After(20 * time.Second):
+		t.Fatal("no line came")
+	}
+	return logfile.Line{}
+}
+
+func (f *follower) expect(t testing.TB, texts ...string) {
+	t.Helper()
+	for _, want := range texts {
+		if got := f.next(t); got.Text != want {
+			t.Fatalf("got %q, want %q", got.Text, want)
+		}
+	}
+}

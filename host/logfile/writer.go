@@ -1,0 +1,221 @@
+package logfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dserver/dserver/internal/group"
+)
+
+const (
+	// delay is how long a line may wait for others.
+	delay = 20 * time.Millisecond
+	// maxBatch is how many bytes are collected at most; who brings more waits until
+	// they are written.
+	maxBatch = 256 << 10
+	// echoLimit is how long Close waits for a terminal that takes nothing.
+	echoLimit = time.Second
+)
+
+// Options says where and how a [Writer] writes. Path is needed.
+type Options struct {
+	// Path of the log; its folder must exist.
+	Path string
+	// MaxSize in bytes is the size from which on the file is rotated. Default: it
+	// never is.
+	MaxSize int64
+	// Keep is how many rotated files are kept. Default: none.
+	Keep int
+	// Owner says that this process is the one that rotates; see [Writer.Own].
+	Owner bool
+	// Echo gets all that is written as well, but for lines that come faster than it
+	// takes them. Default: nothing.
+	Echo io.Writer
+	// Opened is called with each file that comes into the place of the one before,
+	// so that a process whose standard error is the log can go over to it. The file is
+	// closed when Opened returns. It must not write to the log. Default: nothing.
+	Opened func(*os.File) error
+}
+
+// Writer writes lines to a log. Make one with [Open].
+type Writer struct {
+	options Options
+	owner   atomic.Bool
+	reader  *Reader
+	echo    *echo // nil without one
+	tasks   *group.Group
+	kick    chan struct{} // there is something in batch
+
+	mu     sync.Mutex // held for a moment only
+	batch  []byte
+	closed bool
+
+	disk    sync.Mutex // held while writing; taken before mu
+	file    *os.File
+	spare   []byte    // the next batch
+	resting time.Time // until when rotating is not tried again
+	trouble trouble
+	remarks []error // what went wrong beside the lines
+}
+
+// Open opens the log, and makes it if there is none.
+func Open(o Options) (*Writer, error) {
+	w := &Writer{options: o, kick: make(chan struct{}, 1), reader: NewReader(o.Path), tasks: group.New(context.Background(), nil)}
+	w.owner.Store(o.Owner)
+	f, err := openLog(o.Path, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the log: %w", err)
+	}
+	w.file = f
+	w.reader.flush = w.Flush
+	if o.Echo != nil {
+		w.echo = newEcho(o.Echo)
+	}
+	w.tasks.Go("log writer", w.flushLoop)
+	return w, nil
+}
+
+// Line implements [LineWriter]. After Close it does nothing.
+func (w *Writer) Line(t time.Time, name, stream string, text []byte) {
+	w.add(func(batch []byte) []byte { return appendText(batch, t, name, stream, text, maxText) })
+}
+
+// Sink gives what takes the lines of an output stream; cut says that a line goes
+// on in the next one.
+func (w *Writer) Sink(name, stream string) func(line []byte, cut bool) {
+	return func(line []byte, cut bool) { w.output(name, stream, line, cut) }
+}
+
+// Relay does what Sink does, but lets through as they are the lines that have the
+// form of the log already and come from a logger; see [Direct].
+func (w *Writer) Relay(name, stream string) func(line []byte, cut bool) {
+	return func(line []byte, cut bool) {
+		if h, ok := parseHead(line); ok && h.stream == StreamLog && !cut {
+			w.add(func(batch []byte) []byte { return append(append(batch, line...), '\n') })
+			return
+		}
+		w.output(name, stream, line, cut)
+	}
+}
+
+func (w *Writer) output(name, stream string, line []byte, cut bool) {
+	now := time.Now()
+	w.add(func(batch []byte) []byte {
+		batch = appendText(batch, now, name, stream, line, maxText)
+		if cut {
+			batch = append(batch[:len(batch)-1], '\\', '\n')
+		}
+		return batch
+	})
+}
+
+func (w *Writer) add(to func(batch []byte) []byte) {
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return
+	}
+	first := len(w.batch) == 0
+	w.batch = to(w.batch)
+	full := len(w.batch) >= maxBatch
+	w.mu.Unlock()
+	if full {
+		// The error is kept and told with the next lines that can be written.
+		_ = w.Flush()
+		return
+	}
+	if first {
+		select {
+		case w.kick <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (w *Writer) flushLoop(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.kick:
+		}
+		timer := time.NewTimer(delay)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+		_ = w.Flush()
+	}
+}
+
+// Flush writes what has been collected.
+func (w *Writer) Flush() error {
+	err, remarks := w.flush()
+	for _, remark := range remarks {
+		w.Line(time.Now(), Master, StreamLog, fmt.Appendf(nil, "%v %v", slog.LevelError, remark))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write the log: %w", err)
+	}
+	return nil
+}
+
+func (w *Writer) flush() (failed error, remarks []error) {
+	w.disk.Lock()
+	defer w.disk.Unlock()
+	w.mu.Lock()
+	batch := w.batch
+	w.batch, w.spare = w.spare[:0], nil
+	w.mu.Unlock()
+	if cap(batch) <= 2*maxBatch {
+		defer func() { w.spare = batch[:0] }()
+	}
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	if w.echo != nil {
+		w.echo.add(batch)
+	}
+	failed = w.append(batch)
+	if failed == nil {
+		w.rotateIfDue()
+	}
+	w.reader.news.wakeAll()
+	remarks, w.remarks = w.remarks, nil
+	return failed, remarks
+}
+
+// Own says whether this process is the one that rotates. Of the processes that
+// write to one log only one should be; it is no harm if there are two or none for
+// a while.
+func (w *Writer) Own(on bool) { w.owner.Store(on) }
+
+// Reader gives a Reader of this log that sees at once what this Writer was given.
+func (w *Writer) Reader() *Reader { return w.reader }
+
+// Close writes what has been collected, sees to it that it is on the disk, and
+// closes the file.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return os.ErrClosed
+	}
+	w.closed = true
+	w.mu.Unlock()
+	err := errors.Join(w.Flush(), w.tasks.Stop(context.Background()))
+	if w.echo != nil {
+		w.echo.close()
+	}
+	w.disk.Lock()
+	defer w.disk.Unlock()
+	return errors.Join(err, w.file.Sync(), w.file.Close())
+}

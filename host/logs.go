@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,95 +8,152 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/cli"
+	"github.com/dserver/dserver/host/logfile"
 	"github.com/dserver/dserver/host/rundir"
 	"github.com/dserver/dserver/host/supervise"
 )
 
-const (
-	masterName = "master"
-	streamLog  = "log"
-	streamOut  = "out"
-	streamErr  = "err"
-)
+// everything is a level below all others: sandboxes filter by levels of their own.
+const everything = slog.LevelDebug - 100
 
+// logs is where a master and its workers write. Until the log file is open lines
+// go to standard error.
 type logs struct {
-	file  *os.File
-	err   io.Writer
-	level slog.Level
+	options logfile.Options
+	level   slog.Level // of the master's own lines
+	stderr  io.Writer
+	early   logfile.LineWriter
+	writer  atomic.Pointer[logfile.Writer] // nil until open
 }
 
+// logPath is the log file of an instance.
 func logPath(d rundir.Dir) string { return filepath.Join(d.Logs, "dserver.log") }
 
+// openLogFile opens the log for a process that has it as its standard error.
 func openLogFile(d rundir.Dir) (*os.File, error) {
-	if err := d.Make(); err != nil {
+	if err := errors.Join(d.Make(), d.MakeLogs()); err != nil {
 		return nil, err
 	}
-	if err := d.MakeLogs(); err != nil {
-		return nil, err
+	file, err := os.OpenFile(logPath(d), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the log: %w", err)
 	}
-	return os.OpenFile(logPath(d), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	return file, nil
 }
 
 func newLogs(o cli.StartOptions, l loaded) *logs {
-	return &logs{err: o.Err, level: l.Config.Log.Level}
+	c := l.Config.Log
+	return &logs{
+		options: logfile.Options{Path: logPath(l.dir), MaxSize: c.MaxSize, Keep: c.Keep},
+		level:   c.Level, stderr: o.Err, early: logfile.Direct(o.Err),
+	}
 }
 
-func (l *logs) open(d rundir.Dir) (err error) {
-	l.file, err = openLogFile(d)
-	return err
+// open begins to write to the log file. In the foreground everything is shown as
+// well; in the background standard error is the file itself.
+func (l *logs) open(d rundir.Dir) error {
+	if err := d.MakeLogs(); err != nil {
+		return err
+	}
+	options := l.options
+	if isFile(options.Path, os.Stderr) {
+		options.Opened = overStandardStreams
+	} else {
+		options.Echo = l.stderr
+	}
+	w, err := logfile.Open(options)
+	if err != nil {
+		return err
+	}
+	l.writer.Store(w)
+	return nil
 }
 
-func (l *logs) path(d rundir.Dir) string { return logPath(d) }
+// isFile tells whether f is the file at path.
+func isFile(path string, f *os.File) bool {
+	there, errPath := os.Stat(path)
+	open, errFile := f.Stat()
+	return errPath == nil && errFile == nil && os.SameFile(there, open)
+}
+
+// overStandardStreams makes standard output and error go into file, so that even
+// the last words of the runtime are kept after a rotation.
+func overStandardStreams(file *os.File) error {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var dupErr error
+	err = raw.Control(func(fd uintptr) {
+		dupErr = errors.Join(unix.Dup3(int(fd), 1, 0), unix.Dup3(int(fd), 2, 0))
+	})
+	return errors.Join(err, dupErr)
+}
+
+// own says whether this process is the one that rotates.
+func (l *logs) own(on bool) {
+	if w := l.writer.Load(); w != nil {
+		w.Own(on)
+	}
+}
 
 func (l *logs) close() error {
-	if l.file == nil {
-		return nil
+	if w := l.writer.Load(); w != nil {
+		return w.Close()
 	}
-	return l.file.Close()
+	return nil
 }
 
-func (l *logs) line(name, stream string, text []byte) {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s %s %s\n", time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"), name, stream, bytes.TrimRight(text, "\n"))
-	if l.file != nil {
-		l.file.Write(b.Bytes())
+// Line implements logfile.LineWriter.
+func (l *logs) Line(t time.Time, name, stream string, text []byte) {
+	if w := l.writer.Load(); w != nil {
+		w.Line(t, name, stream, text)
+		return
 	}
-	l.err.Write(b.Bytes())
+	l.early.Line(t, name, stream, text)
 }
 
-type lineWriter struct {
-	l    *logs
-	name string
-}
-
-func (w lineWriter) Write(p []byte) (int, error) {
-	w.l.line(w.name, streamLog, p)
-	return len(p), nil
-}
-
+// logger gives the logger of a sandbox; levels are the sandbox's business.
 func (l *logs) logger(name string) *slog.Logger {
-	return slog.New(textHandler(lineWriter{l, name}, slog.LevelDebug-4))
+	return slog.New(logfile.NewHandler(l, name, everything))
 }
 
-func (l *logs) sink(name, stream string) supervise.Sink {
-	return func(line []byte, cut bool) { l.line(name, stream, line) }
+// masterLogger gives the master's own.
+func (l *logs) masterLogger() *slog.Logger {
+	return slog.New(logfile.NewHandler(l, logfile.Master, l.level))
 }
 
+// output takes the output of a worker. Lines of its loggers have the log's form
+// already and come on standard error.
+func (l *logs) output(worker string) (out, err supervise.Sink) {
+	w := l.writer.Load()
+	return w.Sink(worker, logfile.StreamOut), w.Relay(worker, logfile.StreamErr)
+}
+
+// read gives emit what a query selects.
 func (l *logs) read(ctx context.Context, q ctl.LogQuery, emit func(ctl.LogLine) error) error {
-	return errors.New("no")
-}
-
-func textHandler(w io.Writer, level slog.Level) slog.Handler {
-	return slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey && len(groups) == 0 {
-			return slog.Attr{}
+	r := l.writer.Load().Reader()
+	since := q.Since
+	if since == 0 {
+		var err error
+		if since, err = r.Last(q.Name, q.Lines); err != nil {
+			return err
 		}
-		return a
-	}})
+	}
+	pass := func(line logfile.Line) error {
+		return emit(ctl.LogLine{Offset: line.Offset, Time: line.Time, Name: line.Name, Stream: line.Stream, Text: line.Text})
+	}
+	if q.Follow {
+		return r.Follow(ctx, since, q.Name, pass)
+	}
+	return r.Read(ctx, since, q.Name, pass)
 }
 
-func workerLogger(w io.Writer) *slog.Logger { return slog.New(textHandler(w, slog.LevelDebug-4)) }
+var _ logfile.LineWriter = (*logs)(nil)

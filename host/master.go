@@ -162,8 +162,9 @@ func (m *master) begin(ctx context.Context) {
 func (m *master) sayStarted() {
 	ctx := context.Background()
 	s := cli.Started{Info: m.Info(ctx), Sandboxes: m.Sandboxes(ctx), Ready: time.Since(m.started)}
-	m.herald.say(daemonWord{Started: &s})
-	if m.options.Ready != nil {
+	if m.herald != nil {
+		m.herald.say(daemonWord{Started: &s})
+	} else if m.options.Ready != nil {
 		m.options.Ready(s)
 	}
 }
@@ -202,7 +203,9 @@ func (m *master) stop(limit time.Duration, why string) {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		m.fleet.stop(ctx, m.cutNow)
-		m.end(m.endPredecessor(limit))
+		err := m.endPredecessor(limit)
+		m.move("stopped", "")
+		m.end(err)
 	})
 }
 
@@ -245,6 +248,7 @@ func (m *master) retire(heir *flipInstance) {
 	m.mu.Lock()
 	m.succeeded, m.heir = true, heir.Pid()
 	m.mu.Unlock()
+	m.logs.own(false)
 	before := len(m.fleet.cuts())
 	m.move("retired", "")
 	m.group.Go("retire", func(context.Context) {

@@ -27,7 +27,7 @@ func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrad
 		ended: make(chan struct{}), cutNow: make(chan struct{}),
 	}
 	m.logs = newLogs(o, l)
-	m.log = m.logs.logger(masterName)
+	m.log = m.logs.masterLogger()
 	m.events = newHub(m.logEvent, m.tellPredecessor, m.tellManager)
 	m.group = group.New(ctx, nil)
 	if err := m.takeEnvironment(); err != nil {
@@ -148,14 +148,27 @@ func (m *master) limits() limits {
 
 // logEvent is the log as a consumer of events.
 func (m *master) logEvent(e Event, r ctl.Event) {
-	level := slog.LevelInfo
-	switch e.(type) {
-	case GenerationMoved, SandboxMoved:
-		level = slog.LevelDebug
+	m.log.Log(context.Background(), levelOf(e), r.Text)
+}
+
+// levelOf is how important an event is in the log.
+func levelOf(e Event) slog.Level {
+	switch e := e.(type) {
+	case GenerationMoved:
+		return slog.LevelDebug
+	case SandboxMoved:
+		if e.Status.Error == "" {
+			return slog.LevelDebug
+		}
+		return slog.LevelWarn
 	case WorkerLost, WorkCut:
-		level = slog.LevelWarn
+		return slog.LevelWarn
+	case ReloadEnded:
+		if e.Result.Error != "" {
+			return slog.LevelWarn
+		}
 	}
-	m.log.Log(context.Background(), level, r.Text)
+	return slog.LevelInfo
 }
 
 // tellPredecessor lets the master that waits for this one see how far it is.

@@ -80,10 +80,11 @@ func (p *processRunner) spawn(w workload, control, passing syscall.Conn) (*super
 	n := firstDescriptor + len(files)
 	env = append(env, fmt.Sprintf("%s=%d,%d", controlVar, n, n+1))
 	name := slotName(w.Worker, w.Instance)
+	stdout, stderr := p.logs.output(w.Worker)
 	return p.spawner.Start(supervise.Spec{
 		Name: name, Executable: w.Build.file, Args: []string{w.Build.path, "worker", name},
 		Env: slices.Concat(p.environ, env), Files: append(files, control, passing),
-		Stdout: p.logs.sink(w.Worker, streamOut), Stderr: p.logs.sink(w.Worker, streamErr),
+		Stdout: stdout, Stderr: stderr,
 	})
 }
 

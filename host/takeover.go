@@ -40,6 +40,7 @@ func (m *master) takeOver() error {
 	m.mu.Lock()
 	m.opened = true
 	m.mu.Unlock()
+	m.logs.own(true)
 	m.sockets.keepOnly(m.currentPlan().sandboxes())
 	err := m.takeName()
 	m.control.serve()

@@ -4,10 +4,12 @@ import (
 	"context"
 	"os"
 	"runtime"
+	"slices"
 
 	"github.com/shirou/gopsutil/v3/process"
 
 	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/logfile"
 	"github.com/dserver/dserver/sandbox"
 )
 
@@ -19,7 +21,7 @@ func (m *master) Info(context.Context) ctl.Info {
 	counts.Cut += len(m.fleet.cuts())
 	info := ctl.Info{
 		Name: p.config.Name, Mode: string(p.config.Mode), State: state, Pid: os.Getpid(), Build: m.own.record(),
-		Started: m.started, Generation: commits, RuntimeDir: m.dir.Path, LogFile: m.logs.path(m.dir), Reloads: counts,
+		Started: m.started, Generation: commits, RuntimeDir: m.dir.Path, LogFile: logPath(m.dir), Reloads: counts,
 	}
 	if len(p.config.Files) > 0 {
 		info.ConfigFile = p.config.Files[0]
@@ -194,8 +196,16 @@ func (m *master) Events(ctx context.Context, since uint64, emit func(ctl.Event) 
 
 // Logs implements ctl.Watcher.
 func (m *master) Logs(ctx context.Context, q ctl.LogQuery, emit func(ctl.LogLine) error) error {
-	if worker, ok := m.currentPlan().workerOf(q.Name); ok && worker != mainWorker {
-		q.Name = worker
+	p := m.currentPlan()
+	known := []string{logfile.Master}
+	for _, b := range p.config.Sandboxes {
+		known = append(known, b.Name)
+	}
+	for _, w := range p.config.Workers {
+		known = append(known, w.Name)
+	}
+	if q.Name != "" && !slices.Contains(known, q.Name) {
+		return ctl.Problemf(ctl.ErrNotFound, "%v", &UnknownSandboxError{Name: q.Name, Known: p.names()})
 	}
 	return m.logs.read(ctx, q, emit)
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/host/config"
+	"github.com/dserver/dserver/host/logfile"
 	"github.com/dserver/dserver/internal/inherit"
 )
 
@@ -27,15 +28,16 @@ func isWorker() bool { return os.Getenv(controlVar) != "" }
 
 // work is the life of a worker process. It returns the exit code.
 func (a *App) work(ctx context.Context, stderr io.Writer) int {
-	log := workerLogger(stderr)
-	if err := a.serveAsWorker(ctx, log); err != nil {
+	lines := logfile.Direct(stderr)
+	log := slog.New(logfile.NewHandler(lines, "worker", slog.LevelInfo))
+	if err := a.serveAsWorker(ctx, lines, log); err != nil {
 		log.Error("worker ends", "error", err)
 		return exitFailed
 	}
 	return 0
 }
 
-func (a *App) serveAsWorker(ctx context.Context, log *slog.Logger) error {
+func (a *App) serveAsWorker(ctx context.Context, lines logfile.LineWriter, log *slog.Logger) error {
 	// The master decides when a worker stops; a TERM is for somebody who means
 	// this one process.
 	terms := make(chan os.Signal, 1)
@@ -55,7 +57,7 @@ func (a *App) serveAsWorker(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	sockets := &workerSockets{agent: agent, passing: given.passing, files: given.sockets}
-	if err := agent.run(ctx, a, as, sockets, log); err != nil {
+	if err := agent.run(ctx, a, as, sockets, lines); err != nil {
 		agent.sayFailed(ctx, err)
 		return err
 	}
@@ -64,12 +66,14 @@ func (a *App) serveAsWorker(ctx context.Context, log *slog.Logger) error {
 }
 
 // run brings the sandboxes up.
-func (g *agent) run(ctx context.Context, a *App, as Assignment, s *workerSockets, log *slog.Logger) error {
+func (g *agent) run(ctx context.Context, a *App, as Assignment, s *workerSockets, lines logfile.LineWriter) error {
 	if err := config.ShareWithGoframe(as.Config); err != nil {
 		return err
 	}
 	rt, err := a.newRuntime(as, surroundings{
-		logger:  func(name string) *slog.Logger { return log.With("sandbox", name) },
+		logger: func(name string) *slog.Logger {
+			return slog.New(logfile.NewHandler(lines, name, everything))
+		},
 		sockets: s,
 	}, g.report)
 	if err != nil {

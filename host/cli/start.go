@@ -65,23 +65,28 @@ func (s *shell) start(ctx context.Context, names []string, f startFlags) error {
 		Ready: func(st Started) { s.started(st, f) },
 	}
 	if !f.daemon {
-		return failed(s.host.Start(ctx, o), "start %s", s.meant())
+		return s.startFailed(ctx, o, s.host.Start(ctx, o))
 	}
 	o.Ready = nil
 	st, err := s.host.Daemon(ctx, o)
 	if err != nil {
-		return failed(err, "start %s", s.meant())
+		return s.startFailed(ctx, o, err)
 	}
 	s.started(st, f)
 	return nil
 }
 
-// meant names the instance before it is known.
-func (s *shell) meant() string {
-	if s.global.Name != "" {
-		return s.global.Name
+// startFailed adds the instance to an error, if the configuration is good enough
+// to tell its name.
+func (s *shell) startFailed(ctx context.Context, o StartOptions, err error) error {
+	if err == nil {
+		return nil
 	}
-	return s.app.Name
+	name := s.app.Name
+	if m, checkErr := s.host.Check(ctx, o); checkErr == nil {
+		name = m.Name
+	}
+	return failed(err, "start %s", name)
 }
 
 // running tells whether the instance that is meant runs.

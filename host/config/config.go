@@ -1,6 +1,8 @@
 package config
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -76,6 +78,22 @@ type Sandbox struct {
 	// Config is the sandbox's own table. It holds what JSON can hold; whole
 	// numbers are int64 or float64, by format. Default: empty, never nil.
 	Config map[string]any
+}
+
+// UnmarshalJSON is for a configuration that comes from another process. Whole
+// numbers in the sandbox's own table stay whole, however big.
+func (s *Sandbox) UnmarshalJSON(data []byte) error {
+	type plain Sandbox // without this method
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	if err := dec.Decode((*plain)(s)); err != nil {
+		return err
+	}
+	if s.Config == nil {
+		s.Config = map[string]any{}
+	}
+	_, err := numbers(s.Config)
+	return err
 }
 
 // Ready says when the start of a sandbox counts as done.

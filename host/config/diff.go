@@ -1,11 +1,11 @@
 package config
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,10 +27,10 @@ func CheckReload(old, next *Config) error {
 // Hash is the same for configurations that mean the same: 64 hexadecimal digits.
 // Warnings and the names of files do not count.
 func (c *Config) Hash() string {
-	same := *c
-	same.Warnings, same.Files = nil, nil
+	meaning := *c
+	meaning.Warnings, meaning.Files = nil, nil
 	// Nothing in a Config that Load made can fail to encode.
-	text, err := json.Marshal(same)
+	text, err := json.Marshal(meaning)
 	sum := sha256.Sum256(text)
 	if err != nil {
 		return ""
@@ -164,11 +164,19 @@ func changedKeys(prefix string, old, next map[string]any) []string {
 		switch {
 		case okA && okB:
 			changed = append(changed, changedKeys(prefix+"."+key, tableA, tableB)...)
-		case inOld != inNext || !reflect.DeepEqual(a, b):
+		case inOld != inNext || !same(a, b):
 			changed = append(changed, prefix+"."+key)
 		}
 	}
 	return changed
+}
+
+// same compares values as JSON, in which 5 and 5.0 do not differ: a configuration
+// that came from another process has lost that difference.
+func same(a, b any) bool {
+	x, errA := json.Marshal(a)
+	y, errB := json.Marshal(b)
+	return errA == nil && errB == nil && bytes.Equal(x, y)
 }
 
 // orderChange tells of a new start order of the sandboxes that stay.

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"encoding/json"
 	"errors"
 	"path/filepath"
 	"slices"
@@ -98,6 +99,35 @@ func TestHashIsStable(t *testing.T) {
 	c := mustLoad(t, config.Options{Dir: tree(t, "dserver.toml", before)})
 	if got, want := c.Hash(), "03d3998424ba37febe80a0fbddd6cf6b4b3ea01cb245c5b0d53ac0f4fe51338e"; got != want {
 		t.Errorf("got %s, want %s: does an equal configuration still hash the same in the next build?", got, want)
+	}
+}
+
+// TestConfigTravels: a master hands its configuration to its successor as JSON.
+func TestConfigTravels(t *testing.T) {
+	dir := tree(t, "dserver.toml", before+"[sandbox.numbers.config]\nwhole=5.0\nbig=9007199254740993\nlist=[1,{a=2.5}]\nwhen=07:32:00\nday=1979-05-27T07:32:00\n")
+	c := mustLoad(t, config.Options{Dir: dir})
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got config.Config
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Hash() != c.Hash() || len(config.Diff(&got, c)) != 0 {
+		t.Errorf("it differs on arrival: %q", config.Diff(&got, c))
+	}
+	s, _ := got.Sandbox("numbers")
+	if s.Config["big"] != int64(9007199254740993) || s.Config["when"] != "07:32:00" || s.Config["day"] != "1979-05-27T07:32:00" {
+		t.Errorf("got %v", s.Config)
+	}
+	if old, ok := got.Sandbox("old"); !ok || old.Config == nil {
+		t.Errorf("got %+v", old)
+	}
+	for _, bad := range []string{`{"Sandboxes":[{"Config":{"a":1e999}}]}`, `{"Sandboxes":[{"Config":1}]}`, `{"Sandboxes":[{"Name":1}]}`} {
+		if err := json.Unmarshal([]byte(bad), &got); err == nil {
+			t.Errorf("%s was taken", bad)
+		}
 	}
 }
 

@@ -108,14 +108,33 @@ func (p *jsonParser) item(token json.Token, depth int) (any, error) {
 	case json.Delim('['):
 		return p.list(depth)
 	}
-	number, ok := token.(json.Number)
-	if !ok {
-		return token, nil
+	return numbers(token)
+}
+
+// numbers makes int64 of whole numbers that fit and float64 of others, in tables
+// and lists too, which it changes.
+func numbers(v any) (any, error) {
+	var err error
+	switch v := v.(type) {
+	case json.Number:
+		if i, err := v.Int64(); err == nil {
+			return i, nil
+		}
+		return v.Float64()
+	case []any:
+		for i := range v {
+			if v[i], err = numbers(v[i]); err != nil {
+				return nil, err
+			}
+		}
+	case map[string]any:
+		for key := range v {
+			if v[key], err = numbers(v[key]); err != nil {
+				return nil, err
+			}
+		}
 	}
-	if i, err := number.Int64(); err == nil {
-		return i, nil
-	}
-	return number.Float64()
+	return v, nil
 }
 
 // list reads what follows [.

@@ -228,8 +228,12 @@ func (h *host) Check(_ context.Context, o cli.StartOptions) (cli.Manifest, error
 	if h.check != nil {
 		return cli.Manifest{}, h.check
 	}
+	name := "shop"
+	if g.Name != "" {
+		name = g.Name
+	}
 	return cli.Manifest{
-		Name: "shop", Mode: "multi", Build: h.build, ConfigFile: g.Config,
+		Name: name, Mode: "multi", Build: h.build, ConfigFile: g.Config,
 		Sandboxes: []cli.ManifestSandbox{
 			{Name: "math", Worker: "calc", Listen: []cli.ManifestListen{{Name: "0", Address: "tcp://127.0.0.1:9091"}}},
 			{Name: "web", Worker: "web", Listen: []cli.ManifestListen{}},

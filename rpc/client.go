@@ -36,6 +36,7 @@ type link struct {
 	s       *Session
 	users   int
 	retired bool // closes when the last user leaves
+	resting bool // lookLater is under way
 	closing bool // is being closed
 }
 
@@ -183,6 +184,10 @@ func (c *Client) retire(l *link) {
 // settle closes a link that nobody uses and nobody will; the lock is held.
 func (c *Client) settle(l *link) {
 	if l == c.current && l.goingAway() && c.attempt == nil && !c.keeps() && l.users == 0 {
+		if c.retry.resting() {
+			c.lookLater(l)
+			return
+		}
 		c.current, l.retired = nil, true
 	}
 	if !l.retired || l.users > 0 || l.closing {
@@ -195,6 +200,26 @@ func (c *Client) settle(l *link) {
 		defer cancel()
 		l.s.leave(ctx)
 		l.s.Close()
+	})
+}
+
+// lookLater looks at a link again after the client has rested; the lock is held.
+func (c *Client) lookLater(l *link) {
+	if l.resting {
+		return
+	}
+	l.resting = true
+	c.e.group.Go("rest", func(context.Context) {
+		t := time.NewTimer(moveTime)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-c.ctx.Done():
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		l.resting = false
+		c.look(l)
 	})
 }
 

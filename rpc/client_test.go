@@ -233,116 +233,56 @@ func TestDialErrors(t *testing.T) {
 	}
 }
 
-func TestPushOutlivesItsSession(t *testing.T) {
-	everywhere(t, rpc.Config{}, func(t *testing.T, b *bed) {
-		type outcome struct{ before, after error }
-		outcomes := make(chan outcome, 1)
-		mustHandlePush(t, b.server, "/late", func(ctx rpc.Context, _ any) error {
-			var o outcome
-			o.before = ctx.Err()
-			<-ctx.Session().Done()
-			o.after = ctx.Err()
-			outcomes <- o
-			return nil
-		})
-		s := b.dial()
-		if err := s.Push(t.Context(), "/late", 1); err != nil {
-			t.Fatal(err)
-		}
-		s.Close()
-		if o := within(t, 10*time.Second, "the push is handled", outcomes); o.before != nil || o.after != nil {
-			t.Errorf("got %v", o)
-		}
-		if err := b.server.Shutdown(timeout(t, 10*time.Second)); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-// Shutdown waits for a PUSH whose sender has left.
-func TestShutdownWaitsForTheLastHandlers(t *testing.T) {
-	b := onTCP(t, rpc.Config{})
-	entered, open := make(chan struct{}), make(chan struct{})
-	var finished atomic.Bool
-	mustHandlePush(t, b.server, "/late", func(ctx rpc.Context, _ any) error {
-		close(entered)
-		<-open
-		finished.Store(ctx.Err() == nil)
-		return nil
-	})
-	s := b.dial()
-	if err := s.Push(t.Context(), "/late", 1); err != nil {
+// drainingServer drains for ever and still accepts on mem://a of the network.
+func drainingServer(t *testing.T, network *countingTransport) {
+	server := newEndpoint(t, rpc.Config{})
+	echo(t, server)
+	server.Drain()
+	ln, err := network.Listen(t.Context(), "a")
+	if err != nil {
 		t.Fatal(err)
 	}
-	within(t, 10*time.Second, "the handler runs", entered)
-	s.Close()
-	within(t, 10*time.Second, "the session ends", s.Done())
-	done := make(chan error, 1)
-	go func() { done <- b.server.Shutdown(timeout(t, 20*time.Second)) }()
-	eventually(t, "the server drains", func() bool { return b.server.Stats().Sessions == 0 })
-	close(open)
-	if err := within(t, 10*time.Second, "Shutdown ends", done); err != nil || !finished.Load() {
-		t.Errorf("got %v, handler finished in peace: %v", err, finished.Load())
-	}
+	accepting := make(chan struct{})
+	go func() {
+		defer close(accepting)
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			if _, err := server.ServeConn(conn); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		ln.Close()
+		<-accepting
+	})
 }
 
-func TestSessionShutdownWaitsForItsCalls(t *testing.T) {
-	b := onTCP(t, rpc.Config{})
-	g := newGate(t, b.server)
-	s := b.dial()
-	called := make(chan error, 1)
-	go func() { called <- s.Call(t.Context(), "/gate", nil, nil) }()
-	within(t, 10*time.Second, "a call runs", g.entered)
-	done := make(chan error, 1)
-	go func() { done <- s.Shutdown(timeout(t, 20*time.Second)) }()
-	within(t, 10*time.Second, "the server is told", b.accepted().GoingAway())
-	close(g.open)
-	if err := within(t, 10*time.Second, "the call ends", called); err != nil {
-		t.Error(err)
-	}
-	if err := within(t, 10*time.Second, "Shutdown ends", done); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestSessionShutdownNamesWhatItCuts(t *testing.T) {
-	b := onTCP(t, rpc.Config{})
-	g := newGate(t, b.server)
-	defer close(g.open)
-	s := b.dial()
-	go s.Call(t.Context(), "/gate", nil, nil)
-	within(t, 10*time.Second, "a call runs", g.entered)
-	var cut *rpc.CutError
-	if err := s.Shutdown(timeout(t, 20*time.Millisecond)); !errors.As(err, &cut) || len(cut.Calls) != 1 || cut.Calls[0].Method != "/gate" {
-		t.Errorf("got %v", err)
-	}
-}
-
-// Two endpoints that dialled each other can both shut down.
-func TestMutualShutdownEnds(t *testing.T) {
-	network := memory.New()
-	var ends [2]*rpc.Endpoint
-	for i := range ends {
-		ends[i] = newEndpoint(t, rpc.Config{Transports: []transport.Transport{network}})
-		echo(t, ends[i])
-		serve(t, ends[i], []string{"mem://0", "mem://1"}[i])
-	}
-	results := make(chan error, 2)
-	for i, e := range ends {
-		other := []string{"mem://1", "mem://0"}[i]
-		if _, err := e.Dial(t.Context(), other); err != nil {
-			t.Fatal(err)
-		}
-		if err := e.Client(other).Call(t.Context(), "/echo", "x", nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, e := range ends {
-		go func() { results <- e.Shutdown(timeout(t, 30*time.Second)) }()
-	}
-	for range ends {
-		if err := within(t, 10*time.Second, "Shutdown ends", results); err != nil {
-			t.Error(err)
-		}
+func TestGoawayOnEveryConnectionIsNoReasonToDialForEachCall(t *testing.T) {
+	for name, opts := range map[string][]rpc.ClientOption{
+		"on demand": nil,
+		"kept":      {rpc.OnConnect(func(context.Context, *rpc.Session) error { return nil })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			network := &countingTransport{Network: memory.New()}
+			drainingServer(t, network)
+			client := newEndpoint(t, rpc.Config{Transports: []transport.Transport{network}})
+			c := client.Client("mem://a", opts...)
+			start := time.Now()
+			const calls = 1000
+			for range calls {
+				if err := c.Call(t.Context(), "/echo", "x", nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			client.Close()
+			most := 52 + int64(time.Since(start)/(20*time.Millisecond))
+			if n := network.dials.Load(); n > most || n < 2 {
+				t.Errorf("dialled %d times for %d calls, at most %d would do", n, calls, most)
+			}
+		})
 	}
 }

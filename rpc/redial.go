@@ -52,13 +52,33 @@ func WithRedial(r Redial) ClientOption {
 	return func(o *clientOptions) { o.redial = r }
 }
 
-// backoff counts failures in a row.
+// backoff slows a client down that dials in vain or too often.
 type backoff struct {
-	failures int
+	failures int       // in a row
 	until    time.Time // no hurry before
+	moves    time.Time // every move to another session puts this later by moveTime
 }
 
-func (b *backoff) resting() bool { return time.Now().Before(b.until) }
+// A client may move fifty times in a row and then fifty times a second: a server
+// that says GOAWAY on every new connection must not make it dial for each call.
+const (
+	moveTime  = 20 * time.Millisecond
+	mostMoves = 50
+)
+
+// resting tells whether a session that works should rather be kept.
+func (b *backoff) resting() bool {
+	now := time.Now()
+	return now.Before(b.until) || b.moves.Sub(now) > mostMoves*moveTime
+}
+
+func (b *backoff) succeeded() {
+	b.failures, b.until = 0, time.Time{}
+	if now := time.Now(); b.moves.Before(now) {
+		b.moves = now
+	}
+	b.moves = b.moves.Add(moveTime)
+}
 
 func (b *backoff) failed(r Redial) time.Duration {
 	wait := min(r.Wait<<min(b.failures, 16), r.MaxWait)
@@ -169,7 +189,7 @@ func (c *Client) install(a *attempt, l *link) {
 	defer c.mu.Unlock()
 	old := c.current
 	c.current, c.attempt, c.connected = l, nil, true
-	c.retry = backoff{}
+	c.retry.succeeded()
 	l.users = a.waiting
 	a.link = l
 	close(a.done)
@@ -202,13 +222,16 @@ func (c *Client) look(l *link) {
 	if l != c.current || c.closed {
 		return
 	}
-	if c.usable() == nil || l.goingAway() {
-		if c.keeps() {
-			c.dial()
-			return
-		}
+	lost := l.s.life.stage() != open || l.goingAway()
+	switch {
+	case !lost:
+	case !c.keeps():
+		c.settle(l)
+	case c.retry.resting():
+		c.lookLater(l)
+	default:
+		c.dial()
 	}
-	c.settle(l)
 }
 
 // keeps tells whether the client wants a connection even without a call.

@@ -27,7 +27,8 @@ func (e *Endpoint) drain(left time.Duration) {
 
 // Shutdown drains, waits until the peers have left, closes what it dialled itself
 // once that is idle, and waits for the last handlers. When ctx ends it closes the
-// rest. The error holds a *[CutError] if calls were cut.
+// rest. The error holds a *[CutError] if calls were cut. A handler must not call it:
+// it would wait for itself.
 func (e *Endpoint) Shutdown(ctx context.Context) error {
 	e.drain(timeLeft(ctx, e.limits.DrainTime))
 	// What handlers of the accepted sessions still call goes over the dialled
@@ -88,7 +89,8 @@ func (e *Endpoint) leaveAll(ctx context.Context, kind func(*Session) bool) {
 
 // Close ends everything at once: listeners, sessions, calls. It waits for its
 // goroutines, and up to Limits.CloseTime for handlers, whose contexts have ended;
-// an error says how many did not return. A second Close does the same waiting.
+// an error says how many did not return. A second Close does the same waiting, and
+// so does a Close from inside a handler.
 func (e *Endpoint) Close() error {
 	undrained := e.life.advance(leaving)
 	e.life.advance(over)

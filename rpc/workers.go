@@ -95,6 +95,8 @@ func (w *workers) stop(ctx context.Context) error {
 	case <-empty:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("%d handlers still run: %w", count, context.Cause(ctx))
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return fmt.Errorf("%d handlers still run: %w", w.count, context.Cause(ctx))
 	}
 }

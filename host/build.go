@@ -67,7 +67,14 @@ func contentID(file *os.File) string {
 
 // record is the build as the control API shows it.
 func (b *build) record() ctl.Build {
-	return ctl.Build{ID: b.id(), Path: b.path, Module: b.info.Path, Go: b.info.GoVersion}
+	r := b.unhashed()
+	r.ID = b.id()
+	return r
+}
+
+// unhashed is record without the ID.
+func (b *build) unhashed() ctl.Build {
+	return ctl.Build{Path: b.path, Module: b.info.Path, Go: b.info.GoVersion}
 }
 
 func (b *build) close() { b.file.Close() }

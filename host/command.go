@@ -101,9 +101,12 @@ func (c *command) Check(ctx context.Context, o cli.StartOptions) (cli.Manifest, 
 		return cli.Manifest{}, fmt.Errorf("cannot encode the plan: %w", err)
 	}
 	m := cli.Manifest{Name: l.Config.Name, Mode: string(l.Config.Mode), Warnings: l.Config.Warnings, Plan: text}
-	if m.Build, err = c.Build(); err != nil {
+	own, err := ownBuild()
+	if err != nil {
 		return cli.Manifest{}, err
 	}
+	defer own.close()
+	m.Build = own.unhashed() // who reads the manifest has the file; to hash it would take longer than all the rest
 	if len(l.Config.Files) > 0 {
 		m.ConfigFile = l.Config.Files[0]
 	}

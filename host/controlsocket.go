@@ -32,6 +32,18 @@ func newControlSocket(ln *net.UnixListener, m ctl.Master, log *slog.Logger) *con
 	return &controlSocket{listener: ln, master: m, log: log, group: group.New(context.Background(), nil)}
 }
 
+// relisten goes over to a new socket: the path of the old one has vanished.
+func (c *controlSocket) relisten(ln *net.UnixListener) {
+	c.pause()
+	ln.SetUnlinkOnClose(false)
+	c.mu.Lock()
+	old := c.listener
+	c.listener = ln
+	c.mu.Unlock()
+	_ = old.Close() // nobody can reach it any more
+	c.serve()
+}
+
 // serve answers from now on; it does nothing if it does already.
 func (c *controlSocket) serve() {
 	c.mu.Lock()
@@ -44,10 +56,10 @@ func (c *controlSocket) serve() {
 		c.log.Error("cannot serve the control socket", "error", err)
 		return
 	}
-	server := ctl.NewServer(c.master, ctl.Config{Logger: c.log})
+	server, listener := ctl.NewServer(c.master, ctl.Config{Logger: c.log}), c.listener
 	c.server = server
 	c.group.Go("control server", func(context.Context) {
-		if err := server.Serve(c.listener); !errors.Is(err, ctl.ErrClosed) {
+		if err := server.Serve(listener); !errors.Is(err, ctl.ErrClosed) {
 			c.log.Error("the control socket is not served any more", "error", err)
 		}
 	})

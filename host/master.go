@@ -85,6 +85,7 @@ func (m *master) run(ctx context.Context) error {
 	}
 	m.group.Go("reloads", m.reloads.loop)
 	m.group.Go("start", m.begin)
+	m.group.Go("guard", m.guard)
 	m.stand(ctx, signals)
 	return errors.Join(m.outcome(), m.release())
 }

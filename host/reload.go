@@ -63,11 +63,14 @@ func (m *master) prepare(ctx context.Context, request ctl.ReloadRequest) (*plan,
 	if err != nil {
 		return nil, err
 	}
+	// The hash takes as long as the check, so both are made at the same time.
+	m.group.Go("hash the new build", func(context.Context) { b.id() })
 	c, err := m.preflight(ctx, b)
 	if err == nil {
 		err = config.CheckReload(now.config, c.Config)
 	}
 	if err != nil {
+		b.id() // it reads the file
 		b.close()
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -218,6 +219,22 @@ func (s *sockets) drop(some []*heldSocket) {
 		kept = append(kept, h)
 	}
 	s.held = kept
+}
+
+// forgetVanished lets go of unix sockets whose paths are no longer theirs, and
+// tells how many there were.
+func (s *sockets) forgetVanished() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := len(s.held)
+	s.held = slices.DeleteFunc(s.held, func(h *heldSocket) bool {
+		vanished := h.socket.Network() == "unix" && !h.socket.Bound()
+		if vanished {
+			_ = h.socket.Close() // nobody can reach it any more
+		}
+		return vanished
+	})
+	return before - len(s.held)
 }
 
 // list gives all sockets in the order in which they were opened.

@@ -94,7 +94,7 @@ type Started struct {
 type Manifest struct {
 	Name       string            `json:"name"`
 	Mode       string            `json:"mode"`
-	Build      ctl.Build         `json:"build"`
+	Build      ctl.Build         `json:"build"` // without its ID
 	ConfigFile string            `json:"config_file,omitempty"`
 	Sandboxes  []ManifestSandbox `json:"sandboxes"`
 	Workers    []ManifestWorker  `json:"workers"`

@@ -110,6 +110,18 @@ func (s *Socket) Listener() (net.Listener, error) { return Listener(s) }
 // path of a unix socket stays.
 func (s *Socket) Close() error { return s.file.Close() }
 
+// Bound tells whether a unix socket can still be reached by its path: the file
+// there is the one it was bound to. A socket without a path always is.
+func (s *Socket) Bound() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.path == nil {
+		return true
+	}
+	now, err := os.Lstat(s.address)
+	return err == nil && os.SameFile(s.path, now)
+}
+
 // Remove closes the socket and unlinks its path, if the file there still is the
 // one that this socket was bound to. Only the last owner may call it.
 func (s *Socket) Remove() error {

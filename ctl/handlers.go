@@ -23,7 +23,7 @@ func (c *call) sandboxes() error {
 	if _, err := c.query(); err != nil {
 		return err
 	}
-	return c.answer(orEmpty(c.server.master.Sandboxes(c.r.Context())))
+	return c.answer(fullSandboxes(c.server.master.Sandboxes(c.r.Context())))
 }
 
 func (c *call) sandbox() error {
@@ -31,7 +31,7 @@ func (c *call) sandbox() error {
 		return err
 	}
 	var names []string
-	for _, sb := range c.server.master.Sandboxes(c.r.Context()) {
+	for _, sb := range fullSandboxes(c.server.master.Sandboxes(c.r.Context())) {
 		if sb.Name == c.name {
 			return c.answer(sb)
 		}
@@ -50,7 +50,7 @@ func (c *call) workers() error {
 	if err != nil {
 		return err
 	}
-	return c.answer(orEmpty(c.server.master.Workers(c.r.Context(), usage)))
+	return c.answer(fullWorkers(c.server.master.Workers(c.r.Context(), usage)))
 }
 
 func (c *call) inspect() error {
@@ -58,7 +58,7 @@ func (c *call) inspect() error {
 		return err
 	}
 	in := c.server.master.Inspect(c.r.Context())
-	in.Sandboxes, in.Workers, in.Sockets = orEmpty(in.Sandboxes), orEmpty(in.Workers), orEmpty(in.Sockets)
+	in.Sandboxes, in.Workers, in.Sockets = fullSandboxes(in.Sandboxes), fullWorkers(in.Workers), orEmpty(in.Sockets)
 	return c.answer(in)
 }
 
@@ -173,10 +173,31 @@ func (c *call) logs() error {
 	})
 }
 
-// orEmpty makes JSON say [] instead of null.
+// orEmpty makes JSON say [] instead of null, which every reader would have to
+// look out for.
 func orEmpty[T any](list []T) []T {
 	if list == nil {
 		return []T{}
 	}
 	return list
+}
+
+// fullSandboxes is a copy of list without null in it.
+func fullSandboxes(list []Sandbox) []Sandbox {
+	full := make([]Sandbox, len(list))
+	for i, sb := range list {
+		sb.Instances, sb.Listen = orEmpty(sb.Instances), orEmpty(sb.Listen)
+		full[i] = sb
+	}
+	return full
+}
+
+// fullWorkers is a copy of list without null in it.
+func fullWorkers(list []Worker) []Worker {
+	full := make([]Worker, len(list))
+	for i, w := range list {
+		w.Sandboxes = orEmpty(w.Sandboxes)
+		full[i] = w
+	}
+	return full
 }

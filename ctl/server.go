@@ -131,7 +131,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	n := s.conns
 	s.mu.Unlock()
-	return errors.Join(fmt.Errorf("cannot finish %d control requests: %w", n, context.Cause(ctx)), s.http.Close())
+	return errors.Join(fmt.Errorf("cannot finish every control request, cut %d: %w", n, context.Cause(ctx)), s.http.Close())
 }
 
 // Close drains and cuts what runs.

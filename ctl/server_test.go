@@ -11,20 +11,17 @@ import (
 
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/internal/group"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
 // within bounds a test's waits; only a broken test comes near it.
-func within(t *testing.T) context.Context {
+func within(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-func socketPath(t *testing.T) string {
+func socketPath(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ctl") // t.TempDir grows too long for a socket
 	if err != nil {
@@ -34,7 +31,7 @@ func socketPath(t *testing.T) string {
 	return filepath.Join(dir, "ctl.sock")
 }
 
-func listen(t *testing.T, path string) *net.UnixListener {
+func listen(t testing.TB, path string) *net.UnixListener {
 	t.Helper()
 	ln, err := ctl.Listen(path)
 	if err != nil {
@@ -45,7 +42,7 @@ func listen(t *testing.T, path string) *net.UnixListener {
 }
 
 // serve runs a server until the test ends and fails it if it ends otherwise.
-func serve(t *testing.T, ln net.Listener, m ctl.Master, c ctl.Config) *ctl.Server {
+func serve(t testing.TB, ln net.Listener, m ctl.Master, c ctl.Config) *ctl.Server {
 	t.Helper()
 	s := ctl.NewServer(m, c)
 	g := group.New(context.Background(), nil)
@@ -55,7 +52,9 @@ func serve(t *testing.T, ln net.Listener, m ctl.Master, c ctl.Config) *ctl.Serve
 		}
 	})
 	t.Cleanup(func() {
-		s.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		s.Shutdown(ctx) // gives net/http time to end its connections; what is left is cut
 		g.Wait(context.Background())
 	})
 	return s

@@ -50,17 +50,23 @@ func (u *unit) beginStop() stopping {
 // tellStop tells the keeper, and the run if there is one. The order and the move
 // are one step: between them the keeper could settle and somebody start anew.
 func (u *unit) tellStop(p *up) {
-	var r *run
-	u.update(func() bool {
-		if u.up != p || p.ordered() {
-			return false
-		}
-		close(p.stop)
-		r = p.run
-		return u.apply(evDrain, nil) == nil // refused in backoff, or if it drains already
-	})
+	u.tell.Lock()
+	defer u.tell.Unlock()
+	u.mu.Lock()
+	if u.up != p || p.ordered() {
+		u.mu.Unlock()
+		return
+	}
+	close(p.stop)
+	r := p.run
+	draining := u.apply(evDrain, nil) == nil // refused in backoff, or if it drains already
+	u.mu.Unlock()
 	if r != nil { // else the keeper sees p.stop
 		r.drainNow()
+	}
+	// Only now: who is told that it drains relies on it that nothing is accepted.
+	if draining && u.env.Observe != nil {
+		u.env.Observe(u.snapshot())
 	}
 }
 

@@ -2,7 +2,6 @@ package gfservice
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -40,22 +39,20 @@ func newFunnel(listeners []*sandbox.Listener) *funnel {
 	return f
 }
 
-// feed passes connections on until ln is told to accept no more; then it returns
-// nil. What was accepted has been handed over by then.
+// feed passes connections on until Accept fails. What was accepted has been handed
+// over by then.
 func (f *funnel) feed(ln *sandbox.Listener, tracker *httpdrain.Tracker) error {
 	var pause time.Duration
 	for {
 		conn, err := ln.Accept()
 		switch {
-		case errors.Is(err, net.ErrClosed):
-			return nil
 		case temporary(err):
 			// Out of descriptors, most likely: some connection will end.
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 			time.Sleep(pause)
 			continue
 		case err != nil:
-			return fmt.Errorf("cannot go on accepting on %s: %w", ln.Addr(), err)
+			return err
 		}
 		pause = 0
 		conn = tracker.Track(conn)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/dserver/dserver/internal/group"
 	"github.com/dserver/dserver/sandbox"
+	"github.com/dserver/dserver/sandbox/internal/accept"
 	"github.com/dserver/dserver/sandbox/internal/httpdrain"
 )
 
@@ -65,12 +66,9 @@ func (s *service) Name() string { return s.name }
 // Serve runs a fresh ghttp server on the box's listeners.
 func (s *service) Serve(ctx context.Context, box *sandbox.Box) error {
 	box.Drain() // says that ctx is to end at the deadline only; the listeners tell of the drain
-	listeners, err := box.Listeners()
+	listeners, err := accept.Listeners(box)
 	if err != nil {
 		return err
-	}
-	if len(listeners) == 0 {
-		return errors.New("cannot serve HTTP: the configuration declares no socket for this sandbox")
 	}
 	config := s.config
 	config.Logger = box.Logger()
@@ -80,19 +78,18 @@ func (s *service) Serve(ctx context.Context, box *sandbox.Box) error {
 	if err != nil {
 		return err
 	}
-	ended := make(chan error, len(listeners))
-	for _, ln := range listeners {
-		box.Go("accept on "+ln.Addr().String(), func(context.Context) { ended <- in.feed(ln, tracker) })
-	}
+	loops := accept.Start(box, listeners, func(ln *sandbox.Listener) error { return in.feed(ln, tracker) })
+	box.Go("watch for fatal errors", func(ctx context.Context) {
+		select {
+		case err := <-fatal:
+			loops.Fail(err)
+		case <-ctx.Done():
+		}
+	})
 	box.Ready()
-	failure := whenAllEnded(ended, fatal, listeners)
+	failure := loops.Wait()
 	tracker.Drain()
-	if failure != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(ctx)
-		cancel() // nobody waits for requests of a service that has failed
-	}
-	tracker.Wait(ctx, box.Cut)
+	tracker.Wait(loops.Deadline(ctx), box.Cut)
 	return errors.Join(failure, server.Shutdown()) // no connection is left for it to close
 }
 
@@ -102,23 +99,19 @@ func (s *service) start(ctx context.Context, box *sandbox.Box, tracker *httpdrai
 	// ghttp keeps servers by name for the life of the process, and one that has
 	// ended cannot start again.
 	server := ghttp.GetServer(fmt.Sprintf("%s-%016x", s.name, rand.Uint64()))
-	failed := make(chan error, 1)
+	result := make(chan error, 2) // of bind, or of its panic
 	// Not box.Go: after a fatal error in a goroutine of ghttp its Start waits for
 	// ever. That goroutine is given up, the sandbox is not.
-	starter := group.New(ctx, func(name string, err error) { failed <- fmt.Errorf("%s: %w", name, err) })
-	starter.Go("start of ghttp", func(context.Context) {
+	starter := group.New(ctx, func(name string, err error) { result <- fmt.Errorf("%s: %w", name, err) })
+	starter.Go("start of ghttp", func(ctx context.Context) {
 		configure(server, s.name, bridge(box.Logger(), fatal))
-		if err := s.bind(box, server, tracker, in); err != nil {
-			failed <- err
-		}
+		result <- s.bind(ctx, box, server, tracker, in)
 	})
 	select {
-	case err := <-failed:
-		return nil, err
+	case err := <-result:
+		return server, err
 	case err := <-fatal:
 		return nil, err
-	case <-in.used: // ghttp is in its accept loop; before that its Shutdown does nothing
-		return server, nil
 	case <-ctx.Done():
 		// A setup that does not notice makes the sandbox stuck.
 		return nil, errors.Join(context.Cause(ctx), starter.Wait(context.WithoutCancel(ctx)))
@@ -126,7 +119,7 @@ func (s *service) start(ctx context.Context, box *sandbox.Box, tracker *httpdrai
 }
 
 // bind lets the user set the server up and starts it.
-func (s *service) bind(box *sandbox.Box, server *ghttp.Server, tracker *httpdrain.Tracker, in *funnel) error {
+func (s *service) bind(ctx context.Context, box *sandbox.Box, server *ghttp.Server, tracker *httpdrain.Tracker, in *funnel) error {
 	if err := s.setup(box, server); err != nil {
 		return err
 	}
@@ -137,7 +130,12 @@ func (s *service) bind(box *sandbox.Box, server *ghttp.Server, tracker *httpdrai
 	if err := server.Start(); err != nil {
 		return fmt.Errorf("cannot start ghttp: %w", err)
 	}
-	return nil
+	select {
+	case <-in.used: // before it is in its accept loop its Shutdown does nothing
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // configure sets what is the sandbox's business and not goframe's.
@@ -148,25 +146,4 @@ func configure(server *ghttp.Server, name string, log *glog.Logger) {
 	server.SetLogStdout(false)
 	server.SetRegistrar(nil)
 	server.SetLogger(log)
-}
-
-// whenAllEnded waits until no accept loop is left, so that every connection that
-// was accepted is known. The first thing that fails ends all loops.
-func whenAllEnded(ended, fatal <-chan error, listeners []*sandbox.Listener) (failure error) {
-	for n := len(listeners); n > 0; {
-		var err error
-		select {
-		case err = <-ended:
-			n--
-		case err = <-fatal:
-		}
-		if err == nil || failure != nil {
-			continue
-		}
-		failure = err
-		for _, ln := range listeners {
-			_ = ln.Close() // the error that counts is the one above
-		}
-	}
-	return failure
 }

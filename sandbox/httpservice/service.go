@@ -2,14 +2,12 @@ package httpservice
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
 	"github.com/dserver/dserver/sandbox"
+	"github.com/dserver/dserver/sandbox/internal/accept"
 	"github.com/dserver/dserver/sandbox/internal/httpdrain"
 )
 
@@ -77,12 +75,9 @@ func (s *service) Name() string { return s.name }
 // Serve serves HTTP on the box's listeners.
 func (s *service) Serve(ctx context.Context, box *sandbox.Box) error {
 	box.Drain() // says that ctx is to end at the deadline only; the listeners tell of the drain
-	listeners, err := box.Listeners()
+	listeners, err := accept.Listeners(box)
 	if err != nil {
 		return err
-	}
-	if len(listeners) == 0 {
-		return errors.New("cannot serve HTTP: the configuration declares no socket for this sandbox")
 	}
 	h, err := s.handler(box)
 	if err != nil {
@@ -90,19 +85,13 @@ func (s *service) Serve(ctx context.Context, box *sandbox.Box) error {
 	}
 	tracker := httpdrain.New(httpdrain.Config{Quiet: s.limits.quiet, Logger: box.Logger()})
 	server := s.server(tracker.Handler(h), box.Logger())
-	ended := make(chan error, len(listeners))
-	for _, ln := range listeners {
-		box.Go("accept on "+ln.Addr().String(), func(context.Context) { ended <- accept(server, tracker, ln) })
-	}
+	loops := accept.Start(box, listeners, func(ln *sandbox.Listener) error {
+		return server.Serve(tracker.Listener(ln))
+	})
 	box.Ready()
-	failure := whenAllEnded(ended, listeners)
+	failure := loops.Wait()
 	tracker.Drain()
-	if failure != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(ctx)
-		cancel() // nobody waits for requests of a service that has failed
-	}
-	tracker.Wait(ctx, box.Cut)
+	tracker.Wait(loops.Deadline(ctx), box.Cut)
 	return failure
 }
 
@@ -114,29 +103,4 @@ func (s *service) server(h http.Handler, l *slog.Logger) *http.Server {
 		MaxHeaderBytes:    s.limits.maxHeader,
 		ErrorLog:          slog.NewLogLogger(l.Handler(), slog.LevelWarn),
 	}
-}
-
-// accept returns nil when ln was told to accept no more.
-func accept(server *http.Server, tracker *httpdrain.Tracker, ln *sandbox.Listener) error {
-	err := server.Serve(tracker.Listener(ln))
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return fmt.Errorf("cannot go on accepting on %s: %w", ln.Addr(), err)
-}
-
-// whenAllEnded waits until no accept loop is left, so that every connection that
-// was accepted is known. The first loop that fails ends the others.
-func whenAllEnded(ended <-chan error, listeners []*sandbox.Listener) (failure error) {
-	for range listeners {
-		err := <-ended
-		if err == nil || failure != nil {
-			continue
-		}
-		failure = err
-		for _, ln := range listeners {
-			_ = ln.Close() // the error that counts is the one above
-		}
-	}
-	return failure
 }

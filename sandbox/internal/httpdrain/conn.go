@@ -40,16 +40,20 @@ type conn struct {
 
 	mu       sync.Mutex
 	phase    phase
-	last     time.Time // of the last byte in either direction
-	ahead    bool      // a byte of the next request was read while a handler ran
-	running  bool      // the handler has not returned; also after it hijacked
-	writing  int       // Writes that go on
-	served   bool      // it has had a request
-	request  string    // the last one, for people
-	closed   bool      // by the server, the user, or us
-	released bool      // forgotten by the tracker
-	quietly  *time.Timer
+	ahead    bool   // a byte of the next request was read while a handler ran
+	running  bool   // the handler has not returned; also after it hijacked
+	writing  int    // Writes that go on
+	served   bool   // it has had a request
+	request  string // the last one, for people
+	closed   bool   // by the server, the user, or us
+	released bool   // forgotten by the tracker
 	header   *time.Timer
+
+	// See look:
+	quietly  *time.Timer
+	due      time.Time // when it should fire
+	seen     int       // looks in a row that found nothing
+	forgiven int       // late looks
 }
 
 // Read reads and notes whether this was the beginning of a request.
@@ -66,7 +70,7 @@ func (c *conn) beginRead() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase == answering {
-		c.phase, c.last = quiet, time.Now()
+		c.phase = quiet
 		c.awaitQuiet()
 	}
 }
@@ -75,7 +79,6 @@ func (c *conn) beginRead() {
 func (c *conn) endRead(size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last = time.Now()
 	switch {
 	case c.phase == quiet:
 		c.phase = reading
@@ -120,7 +123,6 @@ func (c *conn) endWrite() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.writing--
-	c.last = time.Now()
 	c.awaitQuiet()
 }
 

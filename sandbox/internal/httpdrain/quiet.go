@@ -19,34 +19,52 @@ func (c *conn) beginDrain() {
 	c.awaitQuiet()
 }
 
+// A connection counts as quiet after looks looks at it, evenly spread over
+// Config.Quiet, that found nothing and were each on time. A late look means that
+// this process stood still. Then perhaps the peer did, too, which has a request
+// ready and sends it at the very moment we go on: the count begins anew, but not
+// for ever, because on a machine that is busy enough every look is late.
+const (
+	looks      = 6
+	lateBy     = 10 * time.Millisecond // at least; or half the time between two looks
+	forgivings = 5 * looks
+)
+
 // awaitQuiet sees to it that a connection which is quiet in a drain gets closed;
 // c.mu is held.
 func (c *conn) awaitQuiet() {
 	if c.phase != quiet || c.closed || !c.tracker.draining.Load() {
 		return
 	}
-	d := c.tracker.config.Quiet
+	c.seen = 0
+	c.lookLater()
+}
+
+func (c *conn) lookLater() {
+	d := c.tracker.config.Quiet / looks
+	c.due = time.Now().Add(d)
 	if c.quietly == nil {
-		c.quietly = time.AfterFunc(d, c.closeQuietly)
+		c.quietly = time.AfterFunc(d, c.look)
 		return
 	}
 	c.quietly.Reset(d)
 }
 
-// closeQuietly closes the connection if it is and was quiet; else whoever ends
-// what goes on calls awaitQuiet again.
-func (c *conn) closeQuietly() {
+// look closes the connection if this was the last look that it took; else whoever
+// ends what goes on calls awaitQuiet again.
+func (c *conn) look() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase != quiet || c.ahead || c.writing > 0 || c.closed {
 		return
 	}
-	if left := c.tracker.config.Quiet - time.Since(c.tracker.quietSince(c.last)); left > 0 {
-		c.quietly.Reset(left)
-		return
+	c.seen++
+	if late := time.Since(c.due); late > max(lateBy, c.tracker.config.Quiet/looks/2) && c.forgiven < forgivings {
+		c.seen = 0
+		c.forgiven++
 	}
-	if unread(c.Conn) {
-		c.quietly.Reset(c.tracker.config.Quiet) // the server is about to read it
+	if c.seen < looks || unread(c.Conn) { // unread: the server is about to read it
+		c.lookLater()
 		return
 	}
 	_ = c.shut() // the server's pending read fails, and it closes its side

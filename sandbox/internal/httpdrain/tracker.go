@@ -68,7 +68,7 @@ func (l *listener) Accept() (net.Conn, error) {
 
 // Track returns c with what happens on it noted. It must be closed.
 func (t *Tracker) Track(c net.Conn) net.Conn {
-	tc := &conn{Conn: c, tracker: t, last: time.Now()}
+	tc := &conn{Conn: c, tracker: t}
 	t.mu.Lock()
 	t.next++
 	tc.number = t.next
@@ -141,7 +141,6 @@ func (t *Tracker) Drain() {
 		t.mu.Unlock()
 		return
 	}
-	t.began = time.Now()
 	t.draining.Store(true)
 	t.mu.Unlock()
 	for _, c := range t.all() { // later ones see draining by themselves
@@ -180,14 +179,4 @@ func (t *Tracker) all() []*conn {
 	}
 	slices.SortFunc(all, func(a, b *conn) int { return cmp.Compare(a.number, b.number) })
 	return all
-}
-
-// quietSince is the later of the drain's begin and last.
-func (t *Tracker) quietSince(last time.Time) time.Time {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.began.After(last) {
-		return t.began
-	}
-	return last
 }

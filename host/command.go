@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -96,9 +95,9 @@ func (c *command) Check(ctx context.Context, o cli.StartOptions) (cli.Manifest, 
 	if err != nil {
 		return cli.Manifest{}, err
 	}
-	text, err := json.Marshal(l.document)
+	text, err := l.encode()
 	if err != nil {
-		return cli.Manifest{}, fmt.Errorf("cannot encode the plan: %w", err)
+		return cli.Manifest{}, err
 	}
 	m := cli.Manifest{Name: l.Config.Name, Mode: string(l.Config.Mode), Warnings: l.Config.Warnings, Plan: text}
 	own, err := ownBuild()

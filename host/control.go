@@ -69,7 +69,7 @@ type Assignment struct {
 type Sandbox struct {
 	Name          string           `json:"name"`
 	Listen        []sandbox.Listen `json:"listen,omitempty"`
-	Config        map[string]any   `json:"config,omitempty"`
+	Config        json.RawMessage  `json:"config,omitempty"` // as text, which keeps long numbers whole
 	ExplicitReady bool             `json:"explicit_ready"`
 	Restart       string           `json:"restart"`
 	Level         string           `json:"level"`
@@ -114,11 +114,11 @@ type listenRequest struct {
 // Succession is what a master in single mode tells the process that is to
 // succeed it, beside the assignment.
 type Succession struct {
-	Sockets  []socketKey `json:"sockets"` // in the order of the handed descriptors
-	Notify   string      `json:"notify,omitempty"`
-	Lifeline bool        `json:"lifeline,omitempty"` // a launcher is to be told
-	Started  time.Time   `json:"started"`            // of the first process of this instance
-	Plan     document    `json:"plan"`               // as the preflight of the new build gave it
+	Sockets  []socketKey     `json:"sockets"` // in the order of the handed descriptors
+	Notify   string          `json:"notify,omitempty"`
+	Lifeline bool            `json:"lifeline,omitempty"` // a launcher is to be told
+	Started  time.Time       `json:"started"`            // of the first process of this instance
+	Plan     json.RawMessage `json:"plan"`               // a document, as the preflight of the new build gave it
 }
 
 // workload is what a slot runs.

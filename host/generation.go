@@ -30,13 +30,14 @@ type generation struct {
 	freed chan struct{} // closed when this process no longer watches it
 
 	mu        sync.Mutex
+	changed   chan struct{} // closed when a sandbox's state changes
 	state     State
 	failed    error            // why it could not even be started
 	sandboxes []sandbox.Status // last known, in start order
 }
 
 func newGeneration(number int, w workload, events *hub) *generation {
-	g := &generation{number: number, work: w, started: time.Now(), events: events, ready: make(chan struct{}), freed: make(chan struct{})}
+	g := &generation{number: number, work: w, started: time.Now(), events: events, ready: make(chan struct{}), freed: make(chan struct{}), changed: make(chan struct{})}
 	g.life, g.die = context.WithCancel(context.Background())
 	g.gone = g.life.Done()
 	for _, e := range w.Assignment.Sandboxes {
@@ -155,6 +156,8 @@ func (g *generation) observe(s sandbox.Status) {
 			g.sandboxes[i] = s
 		}
 	}
+	close(g.changed)
+	g.changed = make(chan struct{})
 	g.mu.Unlock()
 	g.events.publish(SandboxMoved{Place: g.place(), Status: s})
 }
@@ -167,6 +170,35 @@ func (g *generation) place() Place {
 		p.Pid = g.run.Pid()
 	}
 	return p
+}
+
+// awaitDeaf waits until the generation, which was told to drain, accepts nothing
+// any more, or ctx ends.
+func (g *generation) awaitDeaf(ctx context.Context) {
+	for {
+		deaf, changed := g.deaf()
+		if deaf {
+			return
+		}
+		select {
+		case <-changed:
+		case <-g.gone:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (g *generation) deaf() (bool, <-chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range g.sandboxes {
+		if s.State == sandbox.Ready {
+			return false, g.changed
+		}
+	}
+	return true, nil
 }
 
 // unready names the sandboxes that are not ready yet, for an error's text.

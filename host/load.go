@@ -1,8 +1,10 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -17,6 +19,35 @@ import (
 type document struct {
 	Config  *config.Config  `json:"config"`
 	Content json.RawMessage `json:"content"` // for frameworks with a configuration of their own
+}
+
+// encode gives the document as JSON.
+func (d document) encode() (json.RawMessage, error) {
+	text, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("cannot encode the configuration: %w", err)
+	}
+	return text, nil
+}
+
+// decodeDocument is the inverse of encode. Numbers in sandboxes' own tables stay
+// as they are written.
+func decodeDocument(text []byte) (document, error) {
+	var d document
+	if err := decodeWhole(text, &d); err != nil {
+		return document{}, fmt.Errorf("cannot decode the configuration: %w", err)
+	}
+	if d.Config == nil {
+		return document{}, errors.New("cannot decode the configuration: there is none")
+	}
+	return d, nil
+}
+
+// decodeWhole decodes JSON and keeps numbers of any length whole.
+func decodeWhole(text []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return d.Decode(into)
 }
 
 // loaded is what a start works with.

@@ -133,6 +133,7 @@ func (m *master) obey(s os.Signal) {
 // they wait for the order to open before they serve.
 func (m *master) begin(ctx context.Context) {
 	m.move("starting", "")
+	m.warn(m.currentPlan())
 	if m.options.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, m.options.Timeout,
@@ -157,6 +158,13 @@ func (m *master) begin(ctx context.Context) {
 		return
 	}
 	m.sayStarted()
+}
+
+// warn logs what the configuration says without effect.
+func (m *master) warn(p *plan) {
+	for _, w := range p.config.Warnings {
+		m.log.Warn(w)
+	}
 }
 
 // sayStarted tells whoever started the instance that it is ready.

@@ -108,9 +108,13 @@ func (m *master) findPredecessor(ctx context.Context) error {
 		return err
 	}
 	given := m.successor.given
+	d, err := decodeDocument(given.Succession.Plan)
+	if err != nil {
+		return err
+	}
 	m.started, m.notify = given.Succession.Started, given.Succession.Notify
 	p := m.plan.with(func(p *plan) {
-		p.config, p.content = given.Succession.Plan.Config, given.Succession.Plan.Content
+		p.config, p.content = d.Config, d.Content
 		for _, s := range given.Sandboxes {
 			p.stopped[s.Name], p.levels[s.Name] = s.Stopped, s.Level
 		}

@@ -55,7 +55,7 @@ func (p *plan) workload(worker string, instance int, boxes []config.Sandbox) wor
 
 func (p *plan) sandbox(b config.Sandbox) Sandbox {
 	s := Sandbox{
-		Name: b.Name, Config: b.Config, ExplicitReady: b.Ready == config.ReadyExplicit,
+		Name: b.Name, Config: tableText(b.Config), ExplicitReady: b.Ready == config.ReadyExplicit,
 		Restart: string(b.Restart), Level: config.LevelName(b.Level), Stopped: p.stopped[b.Name],
 	}
 	if level, ok := p.levels[b.Name]; ok {
@@ -65,6 +65,16 @@ func (p *plan) sandbox(b config.Sandbox) Sandbox {
 		s.Listen = append(s.Listen, sandbox.Listen{Name: l.Name, Network: l.Network, Address: l.Address})
 	}
 	return s
+}
+
+// tableText is a sandbox's own table as JSON. It came from JSON, TOML or the like
+// and holds nothing that could fail to encode.
+func tableText(table map[string]any) json.RawMessage {
+	text, err := json.Marshal(table)
+	if err != nil {
+		return nil
+	}
+	return text
 }
 
 // sandboxes gives all sandboxes of the plan.

@@ -57,10 +57,7 @@ func (m *master) preflight(ctx context.Context, b *build) (d document, err error
 	var manifest cli.Manifest
 	err = json.Unmarshal(out.Bytes(), &manifest)
 	if err == nil {
-		err = json.Unmarshal(manifest.Plan, &d)
-	}
-	if err == nil && d.Config == nil {
-		err = errors.New("it has no configuration")
+		d, err = decodeDocument(manifest.Plan)
 	}
 	if err != nil {
 		return d, &CheckError{Path: b.path, Err: fmt.Errorf("its manifest is not readable: %w", err)}

@@ -124,10 +124,14 @@ func (m *master) apply(ctx context.Context, c change, began time.Time, result ct
 	t := m.fleet.newTransition(m.next, c.work, c.removed)
 	t.handsOver = m.upgrader != nil
 	if t.handsOver {
-		m.entrust(t, c.next, func() Baton {
+		err := m.entrust(t, c.next, func() Baton {
 			result.Ready = t.ready
 			return m.baton(began, result)
 		})
+		if err != nil {
+			undo()
+			return 0, err
+		}
 	}
 	if err := t.run(ctx); err != nil {
 		m.control.serve()
@@ -135,6 +139,9 @@ func (m *master) apply(ctx context.Context, c change, began time.Time, result ct
 		return t.ready, err
 	}
 	m.committed(c.next)
+	if !t.handsOver {
+		m.warn(c.next)
+	}
 	if t.handsOver {
 		m.retire(t.entries[0].gen.run.(*flipInstance))
 		return t.ready, nil
@@ -146,14 +153,17 @@ func (m *master) apply(ctx context.Context, c change, began time.Time, result ct
 
 // entrust completes the workload of a successor, and makes the control socket
 // wait before the commit: what arrives from then on is answered by whoever wins.
-func (m *master) entrust(t *transition, next *plan, baton func() Baton) {
+func (m *master) entrust(t *transition, next *plan, baton func() Baton) (err error) {
 	w := &t.entries[0].gen.work
-	w.Assignment.Succession = m.succession(next)
+	if w.Assignment.Succession, err = m.succession(next); err != nil {
+		return err
+	}
 	w.Baton = baton
 	t.beforeCommit = func(context.Context) error {
 		m.control.pause()
 		return nil
 	}
+	return nil
 }
 
 func (m *master) committed(next *plan) {

@@ -47,8 +47,12 @@ func (a *App) entry(s Sandbox) (sandbox.Entry, error) {
 	if err != nil {
 		return sandbox.Entry{}, fmt.Errorf("cannot run sandbox %q: %w", s.Name, err)
 	}
+	var table map[string]any
+	if err := decodeWhole(s.Config, &table); err != nil {
+		return sandbox.Entry{}, fmt.Errorf("cannot run sandbox %q: its config table: %w", s.Name, err)
+	}
 	return sandbox.Entry{
-		Name: s.Name, New: constructor, Listen: s.Listen, Config: s.Config, ReadyAtStart: !s.ExplicitReady,
+		Name: s.Name, New: constructor, Listen: s.Listen, Config: table, ReadyAtStart: !s.ExplicitReady,
 		Restart: sandbox.RestartPolicy{When: restartWhen(s.Restart)}, Level: level, Disabled: s.Stopped,
 	}, nil
 }

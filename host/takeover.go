@@ -77,12 +77,16 @@ func (m *master) takeName() error {
 }
 
 // succession is what this master's successor has to know.
-func (m *master) succession(next *plan) *Succession {
-	s := &Succession{Notify: m.notify, Started: m.started, Plan: next.document(), Lifeline: m.lifeline != nil}
+func (m *master) succession(next *plan) (*Succession, error) {
+	text, err := next.document().encode()
+	if err != nil {
+		return nil, err
+	}
+	s := &Succession{Notify: m.notify, Started: m.started, Plan: text, Lifeline: m.lifeline != nil}
 	for _, h := range m.sockets.list() {
 		s.Sockets = append(s.Sockets, h.socketKey)
 	}
-	return s
+	return s, nil
 }
 
 // baton is what goes with the order to open: counts that include the reload that

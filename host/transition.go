@@ -156,7 +156,20 @@ func (t *transition) commit(ctx context.Context) error {
 	for _, s := range t.removed {
 		t.fleet.remove(s)
 	}
+	t.awaitDeaf(ctx)
 	return nil
+}
+
+// deafLimit is how long a commit waits for the old generations to stop accepting:
+// whoever asks for a reload expects the new build in every answer from then on.
+const deafLimit = time.Second
+
+func (t *transition) awaitDeaf(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, deafLimit)
+	defer cancel()
+	for _, r := range t.fleet.leaving() {
+		r.gen.awaitDeaf(ctx)
+	}
 }
 
 func (t *transition) rollBack() {

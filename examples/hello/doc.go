@@ -1,0 +1,3 @@
+// Command hello is the smallest application: one rpc service. The README shows
+// it whole.
+package main

@@ -28,6 +28,8 @@ func (m *master) Reload(ctx context.Context, r ctl.ReloadRequest) (ctl.ReloadRes
 
 // Start implements ctl.Operator: sandboxes that were stopped run again.
 func (m *master) Start(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResult, error) {
+	ctx, cancel := outlive(ctx, m.limits().Ready)
+	defer cancel()
 	return m.each(r.Names, func(name string) (sandbox.Report, error) {
 		m.wish(name, false)
 		return m.onInstances(name, func(i instance) (sandbox.Report, error) {
@@ -46,7 +48,7 @@ func (m *master) Stop(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResul
 	if len(r.Names) == 0 {
 		return m.stopAll(ctx, limit, why)
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := outlive(ctx, limit)
 	defer cancel()
 	return m.each(r.Names, func(name string) (sandbox.Report, error) {
 		m.wish(name, true)
@@ -57,12 +59,18 @@ func (m *master) Stop(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResul
 // Restart implements ctl.Operator: Serve is called again in the code that runs.
 func (m *master) Restart(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResult, error) {
 	limits := m.limits()
-	ctx, cancel := context.WithTimeout(ctx, limits.Drain+limits.Ready)
+	ctx, cancel := outlive(ctx, limits.Drain+limits.Ready)
 	defer cancel()
 	return m.each(r.Names, func(name string) (sandbox.Report, error) {
 		m.wish(name, false)
 		return m.onInstances(name, func(i instance) (sandbox.Report, error) { return i.Restart(ctx, name) })
 	})
+}
+
+// outlive gives what is done for a caller its own time limit: who does not want
+// to wait any longer must not cut what runs.
+func outlive(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), limit)
 }
 
 // LogLevel implements ctl.Operator. The level outlives restarts and reloads.

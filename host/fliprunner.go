@@ -42,6 +42,7 @@ type flipRunner struct {
 	upgrader *tableflip.Upgrader
 	hand     func(put func(name string, file *os.File) error) error // what the successor inherits
 	hurry    func(limit time.Duration)                              // the successor stops, and this process with it
+	mark     func() (tail func() []string)                          // marks the log; tail gives its last lines since then
 }
 
 // start implements runner. A process whose own predecessor still drains cannot
@@ -67,7 +68,7 @@ func (f *flipRunner) start(ctx context.Context, w workload, watch observer) (ins
 	if err := r.attach(ours); err != nil {
 		return nil, err
 	}
-	i := &flipInstance{remote: r, upgraded: make(chan struct{}), done: make(chan struct{})}
+	i := &flipInstance{remote: r, tail: f.mark(), upgraded: make(chan struct{}), done: make(chan struct{})}
 	// tableflip starts what os.Args[0] names and offers no other way.
 	os.Args[0] = w.Build.path
 	f.group.Go("upgrade", func(context.Context) { i.finish(f.upgrader.Upgrade()) })
@@ -77,6 +78,7 @@ func (f *flipRunner) start(ctx context.Context, w workload, watch observer) (ins
 // flipInstance is the process that is to succeed this one.
 type flipInstance struct {
 	*remote
+	tail     func() []string
 	upgraded chan struct{} // closed when the successor has taken over
 	done     chan struct{} // closed when it has failed to
 
@@ -90,10 +92,21 @@ func (i *flipInstance) finish(err error) {
 		return
 	}
 	i.once.Do(func() {
-		i.out = exit{Cause: i.cause(err.Error())}
+		i.out = exit{Cause: i.cause(childExit(err)), Tail: i.tail()}
 		i.control.Close()
 		close(i.done)
 	})
+}
+
+// childExit takes the exit out of tableflip's words, which are all there is.
+func childExit(err error) string {
+	if _, status, ok := strings.Cut(err.Error(), " exited: "); ok {
+		return status
+	}
+	if strings.HasSuffix(err.Error(), " exited") {
+		return "exit status 0"
+	}
+	return err.Error()
 }
 
 // Pid is known once the successor has said hello.

@@ -137,6 +137,28 @@ func (l *logs) output(worker string) (out, err supervise.Sink) {
 	return w.Sink(worker, logfile.StreamOut), w.Relay(worker, logfile.StreamErr)
 }
 
+// tailLines is how many of the last lines are shown of what failed.
+const tailLines = 50
+
+// mark notes where the log ends now; tail gives the last lines since then. What
+// cannot be read is left out: it would only have explained another failure.
+func (l *logs) mark() (tail func() []string) {
+	r := l.writer.Load().Reader()
+	from, err := r.End()
+	return func() (last []string) {
+		if err != nil {
+			return nil
+		}
+		_ = r.Read(context.Background(), from, "", func(line logfile.Line) error {
+			if last = append(last, line.Text); len(last) > tailLines {
+				last = last[1:]
+			}
+			return nil
+		})
+		return last
+	}
+}
+
 // read gives emit what a query selects.
 func (l *logs) read(ctx context.Context, q ctl.LogQuery, emit func(ctl.LogLine) error) error {
 	r := l.writer.Load().Reader()

@@ -130,7 +130,7 @@ func (m *master) chooseRunners() {
 		m.first = &localRunner{group: m.group, runtime: func(as Assignment, watch observer) (*sandbox.Runtime, error) {
 			return m.app.newRuntime(as, surroundings{logger: m.logs.logger, sockets: m.sockets}, watch)
 		}}
-		m.next = &flipRunner{group: m.group, log: m.log, upgrader: m.upgrader, hand: m.bequeath, hurry: m.hurry}
+		m.next = &flipRunner{group: m.group, log: m.log, upgrader: m.upgrader, hand: m.bequeath, hurry: m.hurry, mark: m.logs.mark}
 	} else {
 		m.first = &processRunner{
 			spawner: supervise.New(), group: m.group, log: m.log, logs: m.logs, sockets: m.sockets,
@@ -145,8 +145,10 @@ func (m *master) chooseRunners() {
 	m.reloads = newReloader(m.events, m.reload)
 }
 
-func (m *master) limits() limits {
-	c := m.currentPlan().config
+func (m *master) limits() limits { return limitsOf(m.currentPlan()) }
+
+func limitsOf(p *plan) limits {
+	c := p.config
 	return limits{Ready: c.ReadyTimeout, Probation: c.Probation, Drain: c.DrainTimeout, Stop: c.StopTimeout}
 }
 

@@ -122,6 +122,7 @@ func (m *master) apply(ctx context.Context, c change, began time.Time, result ct
 		return 0, err
 	}
 	t := m.fleet.newTransition(m.next, c.work, c.removed)
+	t.limits = limitsOf(c.next) // a limit that was too short can be mended by a reload
 	t.handsOver = m.upgrader != nil
 	if t.handsOver {
 		err := m.entrust(t, c.next, func() Baton {

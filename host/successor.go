@@ -99,6 +99,10 @@ func (s *successor) awaitBaton(ctx context.Context) (Baton, error) {
 func (s *successor) sayFailed(err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), releaseLimit)
 	defer cancel()
+	var failed *FailedError // the predecessor says where it failed
+	if errors.As(err, &failed) {
+		err = failed.Cause
+	}
 	_ = s.session.Call(ctx, routeFailed, failure{Error: err.Error()}, nil)
 }
 

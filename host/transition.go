@@ -13,6 +13,7 @@ import (
 type transition struct {
 	fleet   *fleet
 	runner  runner
+	limits  limits
 	entries []entry // what comes in
 	removed []*slot // what goes without a successor
 
@@ -55,7 +56,7 @@ func (e *FailedError) Unwrap() error { return e.Cause }
 var errNeverReady = errors.New("not ready in time")
 
 func (f *fleet) newTransition(r runner, work []workload, removed []*slot) *transition {
-	t := &transition{fleet: f, runner: r, removed: removed}
+	t := &transition{fleet: f, runner: r, limits: f.limits(), removed: removed}
 	for _, w := range work {
 		s := f.slot(w.Worker, w.Instance)
 		t.entries = append(t.entries, entry{slot: s, gen: s.next(w)})
@@ -100,7 +101,7 @@ func (t *transition) start(ctx context.Context) error {
 }
 
 func (t *transition) awaitReady(ctx context.Context) error {
-	limit := time.NewTimer(t.fleet.limits().Ready)
+	limit := time.NewTimer(t.limits.Ready)
 	defer limit.Stop()
 	for _, e := range t.entries {
 		select {
@@ -108,7 +109,7 @@ func (t *transition) awaitReady(ctx context.Context) error {
 		case <-e.gen.gone:
 			return e.gen.failure("start", nil)
 		case <-limit.C:
-			return e.gen.failure("start", fmt.Errorf("%w (ready_timeout %v)%s", errNeverReady, t.fleet.limits().Ready, e.gen.unready()))
+			return e.gen.failure("start", fmt.Errorf("%w (ready_timeout %v)%s", errNeverReady, t.limits.Ready, e.gen.unready()))
 		case <-ctx.Done():
 			return fmt.Errorf("%w%s", context.Cause(ctx), e.gen.unready())
 		}
@@ -119,7 +120,7 @@ func (t *transition) awaitReady(ctx context.Context) error {
 
 // probation watches generations that are ready and do not accept yet.
 func (t *transition) probation(ctx context.Context) error {
-	over := time.NewTimer(t.fleet.limits().Probation)
+	over := time.NewTimer(t.limits.Probation)
 	defer over.Stop()
 	died := make(chan *generation, len(t.entries))
 	for _, e := range t.entries {

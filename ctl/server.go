@@ -146,6 +146,7 @@ func (s *Server) enter(l listener) bool {
 	if s.closed {
 		return false
 	}
+	l.SetDeadline(time.Time{}) // another server may have drained on it; a closed one shows at Accept
 	s.loops[l] = struct{}{}
 	return true
 }

@@ -149,3 +149,17 @@ func TestErrorsSurviveTheWire(t *testing.T) {
 		})
 	}
 }
+
+func TestADrainedSocketCanBeServedAgain(t *testing.T) {
+	m, path := newMaster(), socketPath(t)
+	ln := listen(t, path)
+	for range 3 {
+		s := serve(t, ln, m, ctl.Config{})
+		if _, err := ctl.New(path).Info(within(t)); err != nil {
+			t.Error(err)
+		}
+		if err := s.Shutdown(within(t)); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -79,15 +79,18 @@ func (s *shell) newBuild(ctx context.Context, t target, chosen string) (string, 
 	if err != nil {
 		return "", err
 	}
-	old := info.Build
-	if _, err := os.Stat(old.Path); err == nil && !inBuildCache(old.Path) {
-		return "", nil
+	old, fate := info.Build, "is gone"
+	if _, err := os.Stat(old.Path); err == nil {
+		if !inBuildCache(old.Path) {
+			return "", nil
+		}
+		fate = "was made by go run for that one start"
 	}
 	own, err := s.host.Build()
 	if err == nil && own.Module == old.Module && own.Path != "" {
 		return own.Path, nil
 	}
-	return "", ctl.Problemf(ctl.ErrNotFound, "cannot find a new build: the instance was started from %s, which go run made for that one start", old.Path).
+	return "", ctl.Problemf(ctl.ErrNotFound, "cannot find a new build: %s, from which the instance was started, %s", old.Path, fate).
 		WithHint("say which build to take with --binary PATH")
 }
 
@@ -95,7 +98,8 @@ func (s *shell) newBuild(ctx context.Context, t target, chosen string) (string, 
 // soon, or stays as it is for ever.
 func inBuildCache(path string) bool {
 	for part := range strings.SplitSeq(filepath.ToSlash(path), "/") {
-		if strings.HasPrefix(part, "go-build") {
+		number, ok := strings.CutPrefix(part, "go-build")
+		if ok && strings.Trim(number, "0123456789") == "" {
 			return true
 		}
 	}

@@ -18,17 +18,23 @@ type encoder struct {
 	memory *bytes.Buffer
 }
 
-// append appends the frame of m to dst.
+// append appends the frame of m to dst. Users' protocols run in here.
 func (e *encoder) append(dst []byte, m *message.Message) (out []byte, err error) {
-	if e.framer != nil {
-		return e.framer.AppendFrame(dst, m)
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	defer func() {
 		if v := recover(); v != nil {
 			out, err = dst, fmt.Errorf("protocol panicked: %v", v)
 		}
+	}()
+	if e.framer != nil {
+		return e.framer.AppendFrame(dst, m)
+	}
+	return e.pack(dst, m)
+}
+
+func (e *encoder) pack(dst []byte, m *message.Message) ([]byte, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	defer func() {
 		if e.memory.Cap() > maxPooledBuffer {
 			*e.memory = bytes.Buffer{}
 		}

@@ -216,34 +216,6 @@ func TestManyCallersOnOneSession(t *testing.T) {
 	})
 }
 
-func TestOrderedRoutesKeepTheOrderOfASession(t *testing.T) {
-	everywhere(t, rpc.Config{}, func(t *testing.T, b *bed) {
-		var mu sync.Mutex
-		var got []int
-		done := make(chan struct{})
-		note := func(_ rpc.Context, n int) error {
-			mu.Lock()
-			defer mu.Unlock()
-			if got = append(got, n); len(got) == 500 {
-				close(done)
-			}
-			return nil
-		}
-		mustHandlePush(t, b.server, "/even", note, rpc.Ordered())
-		mustHandlePush(t, b.server, "/odd", note, rpc.Ordered())
-		s := b.dial()
-		for n := range 500 {
-			if err := s.Push(t.Context(), []string{"/even", "/odd"}[n%2], n); err != nil {
-				t.Fatal(err)
-			}
-		}
-		within(t, 10*time.Second, "all pushes", done)
-		if !slices.IsSorted(got) {
-			t.Errorf("out of order: %v", got)
-		}
-	})
-}
-
 func TestUnknownPushIsDroppedAndCounted(t *testing.T) {
 	everywhere(t, rpc.Config{}, func(t *testing.T, b *bed) {
 		echo(t, b.server)

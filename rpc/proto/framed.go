@@ -9,6 +9,15 @@ import (
 	"github.com/dserver/dserver/rpc/message"
 )
 
+// Sizer is a Framer that tells from the first bytes how long a frame is, which
+// is what Unpack needs.
+type Sizer interface {
+	Framer
+	// FrameSize gives the full size of the frame that starts with buf, or, while
+	// it cannot tell, how many bytes it must see.
+	FrameSize(buf []byte) (int, error)
+}
+
 // Pack is Proto.Pack for a Framer: the frame goes to w in one write.
 func Pack(w io.Writer, f Framer, m *message.Message) error {
 	frame, err := f.AppendFrame(nil, m)
@@ -19,43 +28,29 @@ func Pack(w io.Writer, f Framer, m *message.Message) error {
 	return err
 }
 
-// Unpack is Proto.Unpack for a Framer on a reader. It keeps at most twice the
-// bytes of one frame in memory.
-func Unpack(r *bufio.Reader, f Framer, m *message.Message) error {
+// Unpack is Proto.Unpack for a Sizer. It takes no byte of the next frame, and
+// memory in proportion to the bytes that come, whatever size is announced.
+func Unpack(r *bufio.Reader, f Sizer, m *message.Message) error {
 	var frame []byte
 	for {
-		n, err := f.CutFrame(frame, m)
-		if err != nil || n > 0 {
-			return err
-		}
-		// Byte by byte beyond what is buffered would be slow, more than one frame
-		// would take bytes of the next: read what the frame is known to need.
-		if frame, err = readMore(r, f, frame); err != nil {
-			return err
-		}
-	}
-}
-
-// Sizer is a Framer that can tell from the first bytes how long a frame is.
-type Sizer interface {
-	// FrameSize gives the full size of the frame that starts with buf, or the
-	// number of bytes it must see to tell; it is always more than len(buf) while
-	// the frame is incomplete.
-	FrameSize(buf []byte) (int, error)
-}
-
-func readMore(r *bufio.Reader, f Framer, frame []byte) ([]byte, error) {
-	want := len(frame) + 1
-	if s, ok := f.(Sizer); ok {
-		size, err := s.FrameSize(frame)
+		size, err := f.FrameSize(frame)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		want = max(want, size)
+		if size <= len(frame) {
+			_, err := f.CutFrame(frame, m)
+			return err
+		}
+		if frame, err = readMore(r, frame, size); err != nil {
+			return err
+		}
 	}
-	// The size is the peer's word: memory grows with the bytes that come.
-	step := min(want-len(frame), max(len(frame), 4096))
+}
+
+// readMore reads up to size, at most doubling what is there.
+func readMore(r *bufio.Reader, frame []byte, size int) ([]byte, error) {
 	start := len(frame)
+	step := min(size-start, max(start, 4096))
 	frame = append(frame, make([]byte, step)...)
 	n, err := io.ReadFull(r, frame[start:])
 	if errors.Is(err, io.EOF) && start > 0 || errors.Is(err, io.ErrUnexpectedEOF) {

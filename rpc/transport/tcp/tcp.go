@@ -1,6 +1,3 @@
-// Package tcp carries sessions over TCP: "tcp://host:port".
-//
-// It imports nothing of ours. Its values are safe for concurrent use.
 package tcp
 
 import (

@@ -1,6 +1,3 @@
-// Package unix carries sessions over unix sockets: "unix:///path/to.sock".
-//
-// It imports nothing of ours. Its values are safe for concurrent use.
 package unix
 
 import (

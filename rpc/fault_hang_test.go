@@ -39,6 +39,25 @@ func TestF19HandlerThatOutlivesItsDeadlineIsAnswered408(t *testing.T) {
 	})
 }
 
+func TestHandlerMaySetMetadataWhileItsCallTimesOut(t *testing.T) {
+	b := onTCP(t, rpc.Config{HandlerTimeout: 20 * time.Millisecond})
+	mustHandle(t, b.server, "/busy", func(ctx rpc.Context, _ any) (any, error) {
+		for answered := false; !answered; {
+			ctx.SetMeta("k", "v")
+			select {
+			case <-ctx.Done():
+				answered = true
+			default:
+			}
+		}
+		for range 1000 {
+			ctx.SetMeta("k", "w")
+		}
+		return nil, ctx.Err()
+	})
+	wantCode(t, b.dial().Call(t.Context(), "/busy", nil, nil), status.HandleTimeout)
+}
+
 func TestRouteTimeoutReplacesThatOfTheEndpoint(t *testing.T) {
 	b := onTCP(t, rpc.Config{HandlerTimeout: time.Hour})
 	g := newGate(t, b.server, rpc.WithTimeout(10*time.Millisecond))

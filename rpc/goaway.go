@@ -24,13 +24,15 @@ const (
 // sendGoaway asks the peer, once, to take new calls elsewhere.
 func (s *Session) sendGoaway(left time.Duration) {
 	if s.saidGoaway.CompareAndSwap(false, true) {
-		s.pushGoaway(left)
+		s.pushGoaway(max(left, time.Millisecond)) // 0 is said at the very end
 	}
 }
 
 // sendFinalGoaway tells the peer which of its calls were certainly not
-// executed, right before the session is cut.
+// executed, right before the session is cut. From here on none is: what the
+// reader lets in has been numbered before it asks whether the session leaves.
 func (s *Session) sendFinalGoaway() {
+	s.life.advance(leaving)
 	s.saidGoaway.Store(true)
 	s.pushGoaway(0)
 }

@@ -20,7 +20,7 @@ func (in *inbound) watch() {
 	}
 	in.unwatch = context.AfterFunc(in.Context, func() {
 		if errors.Is(in.Err(), context.DeadlineExceeded) {
-			in.session.e.workers.run(func() { in.answer(status.New(status.HandleTimeout, "")) })
+			in.session.e.workers.run(in.timeOut)
 		}
 	})
 }
@@ -41,13 +41,20 @@ func (in *inbound) run() {
 	in.reply(result, err)
 }
 
+// timeOut answers 408 while the handler may still run and set metadata.
+func (in *inbound) timeOut() {
+	if in.answered.CompareAndSwap(false, true) {
+		in.sent(in.sendStatus(status.New(status.HandleTimeout, ""), message.Meta{}))
+	}
+}
+
 func (in *inbound) finish() {
 	if in.unwatch != nil {
 		in.unwatch()
 	}
 	// A CALL that was not answered by now had no time or nobody who waits.
 	if !in.push && errors.Is(in.Err(), context.DeadlineExceeded) {
-		in.answer(status.New(status.HandleTimeout, ""))
+		in.timeOut()
 	}
 	in.cancel()
 	s := in.session
@@ -110,7 +117,7 @@ func (in *inbound) reply(result any, err error) {
 	err = in.session.send(context.Background(), in.session.e.limits.ReplyTime, &m)
 	if status.CodeOf(err) == status.WriteFailed {
 		// Too large for the protocol or for its limit.
-		err = in.sendStatus(in.incident(status.InternalServerError, err))
+		err = in.sendStatus(in.incident(status.InternalServerError, err), message.Meta{})
 	}
 	in.sent(err)
 }
@@ -118,13 +125,13 @@ func (in *inbound) reply(result any, err error) {
 // answer replies with a status unless the call was answered before.
 func (in *inbound) answer(st *status.Status) {
 	if in.answered.CompareAndSwap(false, true) {
-		in.sent(in.sendStatus(st))
+		in.sent(in.sendStatus(st, in.replyMeta))
 	}
 }
 
-// sendStatus sends the handler's metadata along unless it is what does not fit.
-func (in *inbound) sendStatus(st *status.Status) error {
-	m := message.Message{Type: message.Reply, Seq: in.seq, Status: st, Meta: in.replyMeta}
+// sendStatus sends the metadata along unless it is what does not fit.
+func (in *inbound) sendStatus(st *status.Status, meta message.Meta) error {
+	m := message.Message{Type: message.Reply, Seq: in.seq, Status: st, Meta: meta}
 	err := in.session.send(context.Background(), in.session.e.limits.ReplyTime, &m)
 	if status.CodeOf(err) == status.WriteFailed && m.Meta.Len() > 0 {
 		m.Meta = message.Meta{}

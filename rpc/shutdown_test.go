@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/rpc"
+	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/transport"
 	"github.com/dserver/dserver/rpc/transport/memory"
 )
@@ -123,4 +124,32 @@ func TestMutualShutdownEnds(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// At the very end the peer learns which of its calls were never executed, so
+// that it can make them elsewhere; and none of those is executed later.
+func TestCutSessionSaysWhatWasNotExecuted(t *testing.T) {
+	b := onTCP(t, rpc.Config{})
+	g := newGate(t, b.server)
+	defer close(g.open)
+	p := b.dialRaw()
+	p.send(&message.Message{Seq: 7, Type: message.Call, Method: "/gate"})
+	within(t, 10*time.Second, "the handler runs", g.entered)
+	expired := timeout(t, -time.Second)
+	go func() {
+		<-expired.Done()
+		g.open <- struct{}{}
+	}()
+	var cut *rpc.CutError
+	if err := b.server.Shutdown(expired); !errors.As(err, &cut) {
+		t.Errorf("got %v", err)
+	}
+	first, last := p.mustRead(), p.mustRead()
+	if first.Method != "/_goaway" || first.Meta.Value("deadline_ms") != "1" {
+		t.Errorf("first: %+v", first)
+	}
+	if last.Method != "/_goaway" || last.Meta.Value("deadline_ms") != "0" || last.Meta.Value("seq") != "7" {
+		t.Errorf("last: %+v", last)
+	}
+	p.mustBeClosed()
 }

@@ -140,16 +140,17 @@ func (c *cursor) isHere(s *segment) bool {
 	return err == nil && (os.SameFile(ours, theirs) || s.packed && s.base <= c.at.base)
 }
 
-// rewound begins the file anew if somebody has truncated it.
-func (c *cursor) rewound() error {
+// rewind goes to the beginning of the file if somebody has truncated it.
+func (c *cursor) rewind() (bool, error) {
 	size, err := c.at.size()
 	if err != nil {
-		return fmt.Errorf("cannot follow the log: %w", err)
+		return false, fmt.Errorf("cannot follow the log: %w", err)
 	}
-	if size < c.pos {
-		c.pos = 0
+	if size >= c.pos {
+		return false, nil
 	}
-	return nil
+	c.pos = 0
+	return true, nil
 }
 
 func (c *cursor) close() error {

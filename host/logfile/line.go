@@ -108,7 +108,7 @@ type head struct {
 }
 
 func parseHead(line []byte) (head, bool) {
-	if len(line) <= len(timeLayout) || line[len(timeLayout)] != ' ' || line[len(timeLayout)-1] != 'Z' {
+	if len(line) <= len(timeLayout) || line[len(timeLayout)] != ' ' || !looksLikeTime(line) {
 		return head{}, false
 	}
 	rest := line[len(timeLayout)+1:]
@@ -139,6 +139,18 @@ func parseHead(line []byte) (head, bool) {
 	t, err := time.Parse(timeLayout, string(line[:len(timeLayout)]))
 	h.time = t
 	return h, err == nil
+}
+
+// looksLikeTime is stricter than package time, which takes a comma for the dot and
+// a sign among the digits.
+func looksLikeTime(line []byte) bool {
+	for i := range len(timeLayout) {
+		c, isDigit := line[i], '0' <= line[i] && line[i] <= '9'
+		if wantDigit := '0' <= timeLayout[i] && timeLayout[i] <= '9'; isDigit != wantDigit || !isDigit && c != timeLayout[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // belongs tells whether a line is one of name; it looks at its beginning only.

@@ -182,7 +182,10 @@ func (r *Reader) catchUp(c *cursor) error {
 			return err
 		}
 		if c.at != nil && c.at.isAt(r.path) {
-			return c.rewound()
+			if again, err := c.rewind(); err != nil || !again {
+				return err
+			}
+			continue
 		}
 		// The log is another file now, or there is one at last. Between our reaching
 		// the end and the rotation something may have been written.

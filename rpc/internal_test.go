@@ -164,6 +164,42 @@ func TestPatienceIsForBytesNotForTime(t *testing.T) {
 	}
 }
 
+// A peer may be silent for ever between its messages, whatever pieces they came
+// in.
+func TestSilenceBetweenMessagesIsNoFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := memory.Pipe(memory.Addr("x"))
+		f := raw.New(proto.Stream{}).(proto.Framer)
+		frame, err := f.AppendFrame(nil, &message.Message{Type: message.Push, Body: []byte("body")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sender sync.WaitGroup
+		sender.Go(func() {
+			for range 3 {
+				for _, part := range [][]byte{frame[:3], frame[3:]} {
+					near.Write(part)
+					time.Sleep(9 * time.Second)
+				}
+				time.Sleep(24 * time.Hour)
+			}
+			near.Close()
+		})
+		r := newFrameReader(far, f, 1000, 10*time.Second)
+		for range 3 {
+			var m message.Message
+			if err := r.next(&m); err != nil || string(m.Body) != "body" {
+				t.Errorf("got %q, %v", m.Body, err)
+			}
+		}
+		if err := r.next(new(message.Message)); err != io.EOF {
+			t.Errorf("at the end: %v", err)
+		}
+		far.Close()
+		sender.Wait()
+	})
+}
+
 func TestReaderWithoutFrameSizeIsBounded(t *testing.T) {
 	near, far := memory.Pipe(memory.Addr("x"))
 	go func() {

@@ -22,13 +22,16 @@ type Box struct {
 	declare []Listen
 	config  map[string]any
 
-	mu        sync.Mutex
-	declared  bool // the declared sockets are open
+	opening  sync.Mutex // held while the host is asked for sockets; taken before mu
+	declared int        // how many of the declared sockets are open; guarded by opening
+
+	mu        sync.Mutex // never held over a call to the host: a drain must not wait for one
 	listeners []*Listener
 	packets   []*PacketConn
 	open      []stopper
 	addresses []string // of open, in order
 	halted    bool
+	closed    bool
 	watched   bool // somebody asked for Drain
 }
 
@@ -66,8 +69,9 @@ func (b *Box) Cut(what string) { b.run.noteCut(what) }
 
 // Go runs f in a goroutine that belongs to the sandbox: a panic in it fails this
 // sandbox alone, and the sandbox counts as ended only when f has returned. ctx
-// ends at the drain deadline or when Serve has returned, whichever is first.
-// After the sandbox has ended f is not started and a line is logged.
+// ends at the drain deadline or when Serve has returned, whichever is first, and
+// f has two more seconds: a Serve whose goroutines finish work waits for them.
+// After Serve has returned f is not started and a line is logged.
 func (b *Box) Go(name string, f func(ctx context.Context)) { b.run.spawn(name, f) }
 
 // Peer returns a way to call another sandbox. If there is none, its calls fail
@@ -86,55 +90,55 @@ func (b *Box) Peer(name string) Peer {
 // Listeners returns the stream sockets that the configuration declares for this
 // sandbox, in that order. Each call returns the same ones.
 func (b *Box) Listeners() ([]*Listener, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if err := b.openDeclared(); err != nil {
 		return nil, err
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	return append([]*Listener(nil), b.listeners...), nil
 }
 
 // PacketConns returns the datagram sockets that the configuration declares for
 // this sandbox, in that order. Each call returns the same ones.
 func (b *Box) PacketConns() ([]*PacketConn, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if err := b.openDeclared(); err != nil {
 		return nil, err
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	return append([]*PacketConn(nil), b.packets...), nil
 }
 
 // Listen asks the host for a stream socket on address; network is tcp, tcp4,
 // tcp6 or unix. The host opens it once and keeps it over restarts and reloads.
 func (b *Box) Listen(network, address string) (*Listener, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.opening.Lock()
+	defer b.opening.Unlock()
 	return b.listen(Listen{Network: network, Address: address})
 }
 
 // ListenPacket asks the host for a datagram socket on address; network is udp,
 // udp4, udp6 or unixgram.
 func (b *Box) ListenPacket(network, address string) (*PacketConn, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.opening.Lock()
+	defer b.opening.Unlock()
 	return b.listenPacket(Listen{Network: network, Address: address})
 }
 
 func (b *Box) openDeclared() error {
-	if b.declared {
-		return nil
-	}
-	for _, l := range b.declare {
-		if l.packet() {
-			if _, err := b.listenPacket(l); err != nil {
-				return err
-			}
-		} else if _, err := b.listen(l); err != nil {
+	b.opening.Lock()
+	defer b.opening.Unlock()
+	for ; b.declared < len(b.declare); b.declared++ {
+		var err error
+		if l := b.declare[b.declared]; l.packet() {
+			_, err = b.listenPacket(l)
+		} else {
+			_, err = b.listen(l)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	b.declared = true
 	return nil
 }
 
@@ -151,10 +155,12 @@ func (b *Box) listen(l Listen) (*Listener, error) {
 		_ = inner.Close() // the error above is the one to report
 		return nil, cannotListen(l, err)
 	}
+	b.keep(ln, ln.Addr())
 	if l.declared {
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		b.listeners = append(b.listeners, ln)
 	}
-	b.keep(ln, ln.Addr())
 	return ln, nil
 }
 
@@ -167,17 +173,24 @@ func (b *Box) listenPacket(l Listen) (*PacketConn, error) {
 		return nil, cannotListen(l, err)
 	}
 	p := newPacketConn(l.Name, inner, b.run.gate)
+	b.keep(p, p.LocalAddr())
 	if l.declared {
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		b.packets = append(b.packets, p)
 	}
-	b.keep(p, p.LocalAddr())
 	return p, nil
 }
 
+// keep makes s end with the box; if the box has ended, at once.
 func (b *Box) keep(s stopper, addr net.Addr) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.open = append(b.open, s)
 	b.addresses = append(b.addresses, addr.Network()+"://"+addr.String())
-	if b.halted {
+	if b.closed {
+		_ = s.Close() // as in close
+	} else if b.halted {
 		s.stop()
 	}
 }
@@ -198,7 +211,7 @@ func (b *Box) halt() (watched bool) {
 func (b *Box) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.halted = true
+	b.halted, b.closed = true, true
 	for _, s := range b.open {
 		_ = s.Close() // a service may have closed it; nothing is lost either way
 	}

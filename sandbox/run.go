@@ -101,12 +101,16 @@ func (r *run) health() <-chan error {
 	r.spawn("Health", func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 		defer cancel()
-		stop := context.AfterFunc(ctx, func() { answer <- fmt.Errorf("not healthy: no answer: %w", context.Cause(ctx)) })
+		late := func() error { return fmt.Errorf("not healthy: no answer: %w", context.Cause(ctx)) }
+		stop := context.AfterFunc(ctx, func() { answer <- late() })
+		defer stop() // before cancel: a panic gives its own answer
 		err := h.Health(ctx)
-		if !stop() {
+		switch {
+		case !stop():
 			return
-		}
-		if err != nil {
+		case ctx.Err() != nil: // it was quicker than the answer above, and still late
+			err = late()
+		case err != nil:
 			err = fmt.Errorf("not healthy: %w", err)
 		}
 		answer <- err

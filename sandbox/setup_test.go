@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -29,7 +30,14 @@ func TestFromSetup(t *testing.T) {
 			r := newRuntime(t, j.env(), sandbox.Entry{Name: s.Name(), New: func() sandbox.Service { return s }})
 			start(t, r)
 			r.Drain(t.Context())
-			j.expect(t, "pair starting", "pair ready", "pair draining", "shutdown", "pair stopped")
+			lines := j.take()
+			at := slices.Index(lines, "shutdown") // it and the news of the drain come side by side
+			if at < 2 || at > 3 {
+				t.Errorf("got %s", lines)
+			}
+			if lines = slices.Delete(lines, at, at+1); !slices.Equal(lines, []string{"pair starting", "pair ready", "pair draining", "pair stopped"}) {
+				t.Errorf("got %s", lines)
+			}
 		})
 	}
 }

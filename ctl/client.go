@@ -68,7 +68,13 @@ func (c *Client) Inspect(ctx context.Context) (Inspection, error) {
 // Reload brings new code and configuration: POST /v1/reload. It waits for the
 // outcome; the end of ctx ends the wait, not the reload.
 func (c *Client) Reload(ctx context.Context, r ReloadRequest) (ReloadResult, error) {
-	return post[ReloadResult](ctx, c, "/v1/reload", r)
+	for {
+		result, err := post[ReloadResult](ctx, c, "/v1/reload", r)
+		if err != nil || result.Outcome != OutcomeMoved {
+			return result, err
+		}
+		r.Resume = result.ID
+	}
 }
 
 // Start starts sandboxes: POST /v1/start.

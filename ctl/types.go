@@ -84,12 +84,18 @@ type ReloadRequest struct {
 	Names  []string `json:"names,omitempty"`   // sandboxes; none means everything
 	Binary string   `json:"binary,omitempty"`  // the new build; default: the path the master was started from
 	DryRun bool     `json:"dry_run,omitempty"` // only say what would happen
+	Resume int      `json:"resume,omitempty"`  // only ask for the outcome of the reload with this ID; see [OutcomeMoved]
 }
+
+// OutcomeMoved is the outcome of a reload that waited in a process which has been
+// succeeded by another one. That one runs it: ask again with Resume set to the ID
+// of the result. [Client.Reload] does so by itself.
+const OutcomeMoved = "moved"
 
 // ReloadResult tells how a reload went.
 type ReloadResult struct {
 	ID         int           `json:"id"`
-	Outcome    string        `json:"outcome"`              // committed, refused, rolled_back, planned
+	Outcome    string        `json:"outcome"`              // committed, refused, rolled_back, planned, or moved: see [OutcomeMoved]
 	Superseded bool          `json:"superseded,omitempty"` // the answer is that of the later reload ID
 	Queued     bool          `json:"queued,omitempty"`     // it waited for another reload
 	Plan       []string      `json:"plan,omitempty"`       // what changes, a sentence each

@@ -15,11 +15,20 @@ var _ ctl.Master = (*master)(nil)
 
 // Reload implements ctl.Operator.
 func (m *master) Reload(ctx context.Context, r ctl.ReloadRequest) (ctl.ReloadResult, error) {
+	if j, ok := m.reloads.resume(r.Resume); ok && r.Resume > 0 {
+		return m.await(ctx, j, r.Resume < j.id)
+	}
+	r.Resume = 0 // the reload it asks for was lost with its process: make it anew
 	j, err := m.reloads.submit(r)
 	if err != nil {
 		return ctl.ReloadResult{}, ctl.Problemf(ctl.ErrRefused, "cannot reload: %v", err)
 	}
+	return m.await(ctx, j, false)
+}
+
+func (m *master) await(ctx context.Context, j *reloadJob, superseded bool) (ctl.ReloadResult, error) {
 	result, err := j.wait(ctx)
+	result.Superseded = result.Superseded || superseded
 	if err != nil {
 		return result, ctl.Problemf(ctl.ErrTimeout, "reload %d goes on: %v", result.ID, err)
 	}
@@ -104,6 +113,9 @@ func (m *master) stopAll(ctx context.Context, limit time.Duration, why string) (
 // name stops it before anything was done; what fails for one does not keep the
 // others from it.
 func (m *master) each(names []string, act func(name string) (sandbox.Report, error)) (ctl.ActionResult, error) {
+	if m.isStopping() {
+		return ctl.ActionResult{}, ctl.Problemf(ctl.ErrRefused, "%v", errStopping)
+	}
 	p := m.currentPlan()
 	for _, name := range names {
 		if _, ok := p.workerOf(name); !ok {

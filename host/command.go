@@ -49,7 +49,7 @@ func (c *command) start(ctx context.Context, o cli.StartOptions, h *herald) erro
 	if needsLauncher(os.Stdin) {
 		code, err := launch(ctx, c.args)
 		if err == nil && code != 0 {
-			err = exitCodeError(code)
+			err = cli.Exit(code) // the launched master has said why
 		}
 		return err
 	}
@@ -68,16 +68,6 @@ func (c *command) run(ctx context.Context, o cli.StartOptions, l loaded, upgrade
 	}
 	return m.run(ctx)
 }
-
-// exitCodeError passes on the exit code of a launched master, which has said
-// itself what was wrong.
-type exitCodeError int
-
-// Error names the code.
-func (e exitCodeError) Error() string { return fmt.Sprintf("the master ended with code %d", int(e)) }
-
-// ExitCode is what the launcher ends with as well.
-func (e exitCodeError) ExitCode() int { return int(e) }
 
 // Build implements cli.Checker.
 func (c *command) Build() (ctl.Build, error) {

@@ -84,6 +84,7 @@ type Baton struct {
 	Commits int              `json:"commits,omitempty"` // generations committed so far, this one included
 	Began   time.Time        `json:"began,omitzero"`    // the reload that is being committed
 	Result  ctl.ReloadResult `json:"result,omitzero"`   // of it, as far as it is known
+	Queue   queue            `json:"queue,omitzero"`    // of reloads
 }
 
 // failure is why a start came to nothing.

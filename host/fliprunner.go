@@ -139,6 +139,11 @@ func (i *flipInstance) Open(ctx context.Context) error {
 
 // Kill implements lifecycle.
 func (i *flipInstance) Kill() {
+	select {
+	case <-i.upgraded:
+		return // it is the master: nobody here may end it
+	default:
+	}
 	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		if pid := i.Pid(); pid != 0 {
 			_ = syscall.Kill(pid, s) // ESRCH: it has just ended

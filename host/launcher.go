@@ -63,6 +63,7 @@ type launcher struct {
 	main    int // pid of the current master
 	exits   map[int]syscall.WaitStatus
 	masters chan int // pids from the lifeline; closed at its end
+	orders  orders
 }
 
 // launch starts the own executable again with the same arguments and stays until
@@ -75,7 +76,7 @@ func launch(ctx context.Context, args []string) (int, error) {
 	signal.Notify(signals, append(masterSignals(), syscall.SIGCHLD)...)
 	defer signal.Stop(signals)
 
-	l := &launcher{exits: make(map[int]syscall.WaitStatus), masters: make(chan int)}
+	l := &launcher{exits: make(map[int]syscall.WaitStatus), masters: make(chan int), orders: newOrders()}
 	lifeline, err := l.start(args)
 	if err != nil {
 		return 0, err
@@ -152,7 +153,7 @@ func (l *launcher) stand(signals <-chan os.Signal) int {
 // forward sends a signal on. The master below has no terminal of its own, so
 // what a hangup means is decided here.
 func (l *launcher) forward(s syscall.Signal) {
-	if s == syscall.SIGHUP && orderOf(s) == orderStop {
+	if s == syscall.SIGHUP && l.orders.of(s) == orderStop {
 		s = syscall.SIGTERM
 	}
 	// ESRCH: it has just ended, and the lifeline will tell.

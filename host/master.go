@@ -53,6 +53,7 @@ type master struct {
 	lifeline  *os.File   // to the launcher; nil if there is none
 	herald    *herald    // to whoever started it in the background; nil if nobody did
 
+	orders      orders
 	transitions sync.Mutex // held while generations change
 
 	ended   chan struct{} // closed when the master has nothing left to do
@@ -113,7 +114,7 @@ func (m *master) obey(s os.Signal) {
 	if m.forward(s) {
 		return
 	}
-	switch orderOf(s) {
+	switch m.orders.of(s) {
 	case orderReload:
 		if _, err := m.reloads.submit(ctl.ReloadRequest{}); err != nil {
 			m.log.Warn("cannot reload", "error", err)
@@ -253,10 +254,13 @@ func (m *master) noteLeft(r sandbox.Report) {
 
 // retire ends this master after its heir has taken over: what still runs
 // here drains, and then there is nothing left.
-func (m *master) retire(heir *flipInstance) {
+func (m *master) retire(heir *flipInstance, q queue) {
 	m.mu.Lock()
 	m.succeeded, m.heir = true, heir.Pid()
 	m.mu.Unlock()
+	if late := m.reloads.retire(q); late {
+		m.forward(syscall.SIGUSR2)
+	}
 	m.logs.own(false)
 	before := len(m.fleet.cuts())
 	m.move("retired", "")

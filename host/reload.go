@@ -124,10 +124,12 @@ func (m *master) apply(ctx context.Context, c change, began time.Time, result ct
 	t := m.fleet.newTransition(m.next, c.work, c.removed)
 	t.limits = limitsOf(c.next) // a limit that was too short can be mended by a reload
 	t.handsOver = m.upgrader != nil
+	var b Baton
 	if t.handsOver {
 		err := m.entrust(t, c.next, func() Baton {
 			result.Ready = t.ready
-			return m.baton(began, result)
+			b = m.baton(began, result)
+			return b
 		})
 		if err != nil {
 			undo()
@@ -144,7 +146,7 @@ func (m *master) apply(ctx context.Context, c change, began time.Time, result ct
 		m.warn(c.next)
 	}
 	if t.handsOver {
-		m.retire(t.entries[0].gen.run.(*flipInstance))
+		m.retire(t.entries[0].gen.run.(*flipInstance), b.Queue)
 		return t.ready, nil
 	}
 	m.sockets.keepOnly(c.next.sandboxes())

@@ -23,6 +23,7 @@ type reloader struct {
 	last    int // ID given last
 	running *reloadJob
 	pending *reloadJob
+	handed  *reloadJob    // that a predecessor had waiting; nil if none
 	wake    chan struct{} // capacity 1
 	closed  bool
 }
@@ -92,7 +93,16 @@ func (r *reloader) loop(ctx context.Context) {
 		if j := r.take(); j != nil {
 			r.finish(j, r.run(ctx, j))
 		}
+		if r.retired() {
+			return
+		}
 	}
+}
+
+func (r *reloader) retired() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
 }
 
 func (r *reloader) take() *reloadJob {
@@ -121,17 +131,72 @@ func (r *reloader) close() {
 	}
 }
 
-// goOnAfter makes the next reload's ID the one after id.
-func (r *reloader) goOnAfter(id int) {
+// queue is what a successor has to know of a reloader.
+type queue struct {
+	Last    int                `json:"last"`              // ID given last
+	Pending *ctl.ReloadRequest `json:"pending,omitempty"` // of the reload that waits, whose ID is Last
+}
+
+func (r *reloader) queue() queue {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.last = id
+	q := queue{Last: r.last}
+	if r.pending != nil {
+		q.Pending = &r.pending.request
+	}
+	return q
+}
+
+// goOn takes the queue of a predecessor over.
+func (r *reloader) goOn(q queue) error {
+	r.mu.Lock()
+	r.last = q.Last
+	if q.Pending != nil {
+		r.last-- // submit gives it the number that it had
+	}
+	r.mu.Unlock()
+	if q.Pending == nil {
+		return nil
+	}
+	j, err := r.submit(*q.Pending)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	j.queued = true
+	r.handed = j
+	return nil
+}
+
+// resume finds the reload that a predecessor knew by id, or the later one that
+// took its place there.
+func (r *reloader) resume(id int) (*reloadJob, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.handed, r.handed != nil && id <= r.handed.id
+}
+
+// retire ends a reloader whose queue was taken over as q; those who wait are told
+// to ask the successor. late is a reload that came after q was made.
+func (r *reloader) retire(q queue) (late bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	j := r.pending
+	if j == nil {
+		return false
+	}
+	r.pending = nil
+	j.result = ctl.ReloadResult{ID: j.id, Outcome: ctl.OutcomeMoved}
+	close(j.done)
+	return j.id > q.Last
 }
 
 // wait returns the result of the job, or of the one that took its place, or
 // ctx's error; the reload goes on without its caller.
 func (j *reloadJob) wait(ctx context.Context) (ctl.ReloadResult, error) {
-	superseded := false
+	superseded, id := false, j.id
 	for {
 		select {
 		case <-j.done:
@@ -140,6 +205,9 @@ func (j *reloadJob) wait(ctx context.Context) (ctl.ReloadResult, error) {
 		}
 		if j.by == nil {
 			result := j.result
+			if result.Outcome == ctl.OutcomeMoved {
+				result.ID = id // by which the successor finds out what has taken its place
+			}
 			result.Superseded, result.Queued = superseded, j.queued
 			return result, nil
 		}

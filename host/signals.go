@@ -2,6 +2,7 @@ package host
 
 import (
 	"os"
+	"os/signal"
 	"syscall"
 )
 
@@ -14,25 +15,40 @@ const (
 	orderReload              // bring everything to the new build
 )
 
-// masterSignals are those that carry an order, the same ones in both modes.
-func masterSignals() []os.Signal {
-	return []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR2, syscall.SIGHUP}
+// orders tells what signals ask for, the same in both modes.
+type orders struct {
+	hangup order // what HUP means
 }
 
-// orderOf tells what a signal asks for. A terminal that goes away sends HUP to
-// mean stop; without a terminal somebody sent it by hand and means reload.
-func orderOf(s os.Signal) order {
+// newOrders looks at the terminal while it is there: one that goes away sends HUP
+// to mean stop, and without one somebody sent it by hand and means reload.
+func newOrders() orders {
+	if hasTerminal() {
+		return orders{hangup: orderStop}
+	}
+	return orders{hangup: orderReload}
+}
+
+func (o orders) of(s os.Signal) order {
 	switch s {
 	case syscall.SIGQUIT:
 		return orderQuit
 	case syscall.SIGUSR2:
 		return orderReload
 	case syscall.SIGHUP:
-		if !hasTerminal() {
-			return orderReload
-		}
+		return o.hangup
 	}
 	return orderStop
+}
+
+// masterSignals are those that carry an order. A process that was started to
+// ignore HUP, as by nohup, goes on ignoring it.
+func masterSignals() []os.Signal {
+	all := []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR2}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
 }
 
 // hasTerminal tells whether the process has a controlling terminal.

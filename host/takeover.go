@@ -29,7 +29,6 @@ func (m *master) awaitOpen(ctx context.Context) error {
 	m.counts, m.commits = b.Reloads, b.Commits
 	m.mu.Unlock()
 	m.events.precede(b.Events)
-	m.reloads.goOnAfter(b.Result.ID)
 	m.successor.baton = b
 	return nil
 }
@@ -57,6 +56,9 @@ func (m *master) takeOver() error {
 // one is not heard any more.
 func (m *master) arrived() {
 	b := m.successor.baton
+	if err := m.reloads.goOn(b.Queue); err != nil {
+		m.log.Warn("cannot go on with the reload that was waiting", "error", err)
+	}
 	b.Result.Outcome, b.Result.Took = outcomeCommitted, time.Since(b.Began)
 	m.events.publish(ReloadEnded{Result: b.Result})
 }
@@ -92,10 +94,11 @@ func (m *master) succession(next *plan) (*Succession, error) {
 // baton is what goes with the order to open: counts that include the reload that
 // is being committed.
 func (m *master) baton(began time.Time, result ctl.ReloadResult) Baton {
-	events, cut := m.events.remembered(), len(m.fleet.cuts())
+	b := Baton{Events: m.events.remembered(), Began: began, Result: result, Queue: m.reloads.queue()}
+	cut := len(m.fleet.cuts())
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	b := Baton{Events: events, Reloads: m.counts, Commits: m.commits + 1, Began: began, Result: result}
+	b.Reloads, b.Commits = m.counts, m.commits+1
 	b.Reloads.Done++
 	b.Reloads.Cut += cut
 	return b

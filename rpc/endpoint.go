@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/dserver/dserver/internal/group"
 	"github.com/dserver/dserver/rpc/codec"
@@ -38,7 +39,8 @@ type Endpoint struct {
 	warns        thrift
 
 	life    life
-	drained chan struct{} // closed when Drain has told every peer
+	leaveBy atomic.Pointer[time.Time] // what peers are told; set by the first drain
+	drained chan struct{}             // closed when Drain has told every peer
 
 	mu       sync.Mutex
 	last     uint64 // number of the last session
@@ -111,7 +113,7 @@ func (e *Endpoint) start(conn net.Conn, dialed bool, watch watcher) (*Session, e
 		return nil, err
 	}
 	if e.life.stage() != open {
-		s.sendGoaway(e.limits.DrainTime)
+		s.sendGoaway(e.timeToLeave())
 	}
 	return s, nil
 }

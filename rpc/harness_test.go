@@ -120,6 +120,9 @@ func newBed(t *testing.T, server, client rpc.Config, address string) *bed {
 // newEndpoint closes at the end of the test and expects nothing to be stuck.
 func newEndpoint(t *testing.T, c rpc.Config) *rpc.Endpoint {
 	t.Helper()
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
 	e, err := rpc.New(c)
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,8 @@ import (
 func (e *Endpoint) Drain() { e.drain(e.limits.DrainTime) }
 
 func (e *Endpoint) drain(left time.Duration) {
+	by := time.Now().Add(left)
+	e.leaveBy.CompareAndSwap(nil, &by)
 	if !e.life.advance(leaving) {
 		<-e.drained
 		return
@@ -23,6 +25,14 @@ func (e *Endpoint) drain(left time.Duration) {
 	for _, s := range e.Sessions() {
 		s.sendGoaway(left)
 	}
+}
+
+// timeToLeave is what is left of the time that the first drain gave.
+func (e *Endpoint) timeToLeave() time.Duration {
+	if by := e.leaveBy.Load(); by != nil {
+		return time.Until(*by)
+	}
+	return e.limits.DrainTime
 }
 
 // Shutdown drains, waits until the peers have left, closes what it dialled itself

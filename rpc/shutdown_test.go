@@ -134,14 +134,13 @@ func TestCutSessionSaysWhatWasNotExecuted(t *testing.T) {
 	defer close(g.open)
 	p := b.dialRaw()
 	p.send(&message.Message{Seq: 7, Type: message.Call, Method: "/gate"})
-	within(t, 10*time.Second, "the handler runs", g.entered)
-	expired := timeout(t, -time.Second)
+	handler := within(t, 10*time.Second, "the handler runs", g.entered)
 	go func() {
-		<-expired.Done()
+		<-handler.Done()
 		g.open <- struct{}{}
 	}()
 	var cut *rpc.CutError
-	if err := b.server.Shutdown(expired); !errors.As(err, &cut) {
+	if err := b.server.Shutdown(timeout(t, -time.Second)); !errors.As(err, &cut) {
 		t.Errorf("got %v", err)
 	}
 	first, last := p.mustRead(), p.mustRead()

@@ -50,7 +50,7 @@ func (in *Instance) Command(program, verb string, args ...string) Result {
 func (in *Instance) command(ctx context.Context, program, verb string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, append([]string{verb, "--config", in.Config, "--runtime-dir", in.runtime}, args...)...)
 	cmd.Dir = in.Folder
-	cmd.Env = append(os.Environ(), mark+"="+in.Folder)
+	cmd.Env = append(append(os.Environ(), mark+"="+in.Folder), in.Env...)
 	// A session of its own: a key pressed in the terminal of the tests is not
 	// meant for it, nor does it find a terminal.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

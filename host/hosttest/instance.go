@@ -28,6 +28,7 @@ type Instance struct {
 	Config string // the configuration file
 	Log    string // the log file
 	Client *ctl.Client
+	Env    []string // variables that verbs get, besides those of the tests; set before Start
 
 	tb       testing.TB
 	pristine string // a program that is never replaced, for verbs
@@ -77,6 +78,22 @@ func (in *Instance) Install(b Build) {
 func (in *Instance) InstallFile(content []byte, mode os.FileMode) {
 	in.tb.Helper()
 	if err := replaceFile(in.Binary, content, mode); err != nil {
+		in.tb.Fatal(err)
+	}
+}
+
+// Chmod changes the mode of the binary.
+func (in *Instance) Chmod(mode os.FileMode) {
+	in.tb.Helper()
+	if err := os.Chmod(in.Binary, mode); err != nil {
+		in.tb.Fatal(err)
+	}
+}
+
+// Remove removes the binary.
+func (in *Instance) Remove() {
+	in.tb.Helper()
+	if err := os.Remove(in.Binary); err != nil {
 		in.tb.Fatal(err)
 	}
 }

@@ -59,6 +59,13 @@ func (f faulty) Serve(_ context.Context, box *sandbox.Box) error {
 			exit("a while after it was ready")
 		case <-drain:
 		}
+	case "panic-later":
+		box.Ready()
+		select {
+		case <-time.After(s.After):
+			panic("as told, a while after it was ready")
+		case <-drain:
+		}
 	case "hang":
 		box.Ready()
 		select {}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -37,55 +38,65 @@ func TestStormOfOrders(t *testing.T) {
 	}
 }
 
-func storm(t *testing.T) {
-	var running atomic.Int32
-	serve := func(ctx context.Context, box *sandbox.Box) error {
-		if running.Add(1) != 1 {
-			t.Error("two Serves at once")
-		}
-		defer running.Add(-1)
-		wait := func(most time.Duration) { time.Sleep(rand.N(most)) }
-		wait(time.Second)
-		drain := box.Drain()
-		switch rand.IntN(8) {
-		case 0:
-			return errors.New("bad start")
-		case 1:
-			panic("bad start")
-		}
-		box.Ready()
-		select {
-		case <-drain:
-			wait(4 * time.Second) // at times too long
-			return nil
-		case <-time.After(rand.N(20 * time.Second)):
-		}
-		switch rand.IntN(4) {
-		case 0:
-			return nil
-		case 1:
-			return errors.New("bad luck")
-		case 2:
-			box.Go("g", func(context.Context) { panic("bad goroutine") })
-			<-ctx.Done()
-			return ctx.Err()
-		}
-		panic("bad code")
+// moody is a service that ends in every way there is.
+type moody struct {
+	t       *testing.T
+	running atomic.Int32
+}
+
+func (m *moody) Name() string { return "s" }
+
+func (m *moody) Serve(ctx context.Context, box *sandbox.Box) error {
+	if m.running.Add(1) != 1 {
+		m.t.Error("two Serves at once")
 	}
-	allowed, last := moves(), sandbox.Stopped
+	defer m.running.Add(-1)
+	time.Sleep(rand.N(time.Second))
+	drain := box.Drain()
+	switch rand.IntN(8) {
+	case 0:
+		return errors.New("bad start")
+	case 1:
+		panic("bad start")
+	}
+	box.Ready()
+	select {
+	case <-drain:
+		time.Sleep(rand.N(4 * time.Second)) // at times too long
+		return nil
+	case <-time.After(rand.N(20 * time.Second)):
+	}
+	switch rand.IntN(4) {
+	case 0:
+		return nil
+	case 1:
+		return errors.New("bad luck")
+	case 2:
+		box.Go("g", func(context.Context) { panic("bad goroutine") })
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	panic("bad code")
+}
+
+// watcher complains about moves that are not in the table.
+func watcher(t *testing.T) func(sandbox.Status) {
 	var mu sync.Mutex
-	env := sandbox.Env{Observe: func(s sandbox.Status) {
+	allowed, last := moves(), sandbox.Stopped
+	return func(s sandbox.Status) {
 		mu.Lock()
 		defer mu.Unlock()
-		for _, next := range allowed[last] {
-			if next == s.State {
-				last = next
-				return
-			}
+		if !slices.Contains(allowed[last], s.State) {
+			t.Errorf("from %s to %s", last, s.State)
 		}
-		t.Errorf("from %s to %s", last, s.State)
-	}}
-	r := newRuntime(t, env, entry("s", serve))
+		last = s.State
+	}
+}
+
+func storm(t *testing.T) {
+	service := &moody{t: t}
+	r := newRuntime(t, sandbox.Env{Observe: watcher(t)},
+		sandbox.Entry{Name: "s", New: func() sandbox.Service { return service }})
 	callers := group.New(context.Background(), nil)
 	for range 8 {
 		callers.Go("caller", func(ctx context.Context) {
@@ -110,7 +121,7 @@ func storm(t *testing.T) {
 	}
 	r.Drain(t.Context())
 	time.Sleep(10 * time.Second) // one that was stuck has returned by then
-	if s := state(t, r, "s"); s != sandbox.Stopped || running.Load() != 0 {
-		t.Errorf("at the end it is %s, %d run", s, running.Load())
+	if s := state(t, r, "s"); s != sandbox.Stopped || service.running.Load() != 0 {
+		t.Errorf("at the end it is %s, %d run", s, service.running.Load())
 	}
 }

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,88 +62,6 @@ func add(ctx context.Context, call func(context.Context, string, any, any, ...rp
 		return fmt.Errorf("%d + %d = %d", a, b, sum)
 	}
 	return nil
-}
-
-func TestNoCallIsLostBetweenGenerations(t *testing.T) {
-	for _, network := range []string{"tcp", "unix"} {
-		t.Run(network, func(t *testing.T) { changeGenerations(t, network, 30) })
-	}
-}
-
-func changeGenerations(t *testing.T, network string, n int) {
-	address := "127.0.0.1:0"
-	if network == "unix" {
-		address = filepath.Join(t.TempDir(), "s")
-	}
-	sockets := new(sandboxtest.Sockets)
-	t.Cleanup(func() { _ = sockets.Close() })
-	next := func() *sandboxtest.Sandbox {
-		b, err := sandboxtest.Start(t.Context(), rpcservice.New("math", math), sandboxtest.Options{
-			Sockets: sockets, Listen: []sandbox.Listen{{Network: network, Address: address}},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-	serving := next()
-	e, target := caller(t), network+"://"+serving.Addr()
-	client := e.Client(target)
-	var calls, failed atomic.Int64
-	load, drains := group.New(t.Context(), nil), group.New(context.WithoutCancel(t.Context()), nil)
-	work := func(name string, n int, f func(ctx context.Context) error) {
-		for range n {
-			load.Go(name, func(stop context.Context) {
-				for stop.Err() == nil {
-					ctx, cancel := context.WithTimeout(context.WithoutCancel(stop), 20*time.Second)
-					if err := f(ctx); err != nil && failed.Add(1) < 5 {
-						t.Errorf("%s: %v", name, err)
-					}
-					cancel()
-					calls.Add(1)
-				}
-			})
-		}
-	}
-	work("long session", 8, func(ctx context.Context) error { return add(ctx, client.Call) })
-	work("2 s calls", 8, func(ctx context.Context) error { return client.Call(ctx, "/math/sleep", 2000, nil) })
-	work("dial per call", 4, func(ctx context.Context) error {
-		s, err := e.Dial(ctx, target)
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		return add(ctx, s.Call)
-	})
-	drain := func(b *sandboxtest.Sandbox) {
-		drains.Go("drain", func(ctx context.Context) {
-			ctx, cancel := context.WithTimeout(ctx, time.Minute)
-			defer cancel()
-			if err := b.Close(ctx); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	for range n {
-		time.Sleep(rand.N(150 * time.Millisecond)) // the moment must not matter
-		b := next()
-		drain(serving)
-		serving = b
-	}
-	if err := load.Stop(context.WithoutCancel(t.Context())); err != nil {
-		t.Error(err)
-	}
-	if err := client.Close(); err != nil {
-		t.Error(err)
-	}
-	drain(serving)
-	if err := drains.Wait(t.Context()); err != nil {
-		t.Error(err)
-	}
-	t.Logf("%d calls, %d failed", calls.Load(), failed.Load())
-	if failed.Load() > 0 || calls.Load() == 0 {
-		t.Error("calls were lost")
-	}
 }
 
 func TestDeadlineCutsAndNamesCalls(t *testing.T) {

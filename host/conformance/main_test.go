@@ -1,0 +1,10 @@
+package conformance
+
+import (
+	"os"
+	"testing"
+
+	"github.com/dserver/dserver/host/hosttest"
+)
+
+func TestMain(m *testing.M) { os.Exit(hosttest.Main(m)) }

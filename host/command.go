@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strconv"
 	"time"
@@ -53,10 +52,9 @@ func (c *command) start(ctx context.Context, o cli.StartOptions, h *herald) erro
 		}
 		return err
 	}
-	// The transition has time limits of its own; tableflip's must never be first.
-	upgrader, err := tableflip.New(tableflip.Options{UpgradeTimeout: 24 * time.Hour})
+	upgrader, err := newUpgrader()
 	if err != nil {
-		return fmt.Errorf("cannot prepare for upgrades: %w", err)
+		return err
 	}
 	return c.run(ctx, o, l, upgrader, h)
 }

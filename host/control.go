@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/cli"
+	"github.com/dserver/dserver/host/rundir"
 	"github.com/dserver/dserver/sandbox"
 )
 
@@ -38,7 +40,7 @@ const (
 	routeStop    = "/worker/stop"    // CALL nameRequest -> sandbox.Report
 	routeRestart = "/worker/restart" // CALL nameRequest -> sandbox.Report
 	routeLevel   = "/worker/level"   // CALL levelRequest
-	routeLeft    = "/worker/left"    // CALL sandbox.Report, to a successor: what the former master had to cut
+	routeLeft    = "/worker/left"    // CALL legacy, to a successor: what the former master had to cut
 )
 
 // helloRequest is the first thing a worker says.
@@ -87,6 +89,12 @@ type Baton struct {
 	Queue   queue            `json:"queue,omitzero"`    // of reloads
 }
 
+// legacy is what a former master had to cut when it ended.
+type legacy struct {
+	Generation int      `json:"generation"` // that was cut
+	Cut        []string `json:"cut"`
+}
+
 // failure is why a start came to nothing.
 type failure struct {
 	Error string `json:"error"`
@@ -115,8 +123,13 @@ type listenRequest struct {
 // Succession is what a master in single mode tells the process that is to
 // succeed it, beside the assignment.
 type Succession struct {
-	Sockets  []socketKey     `json:"sockets"` // in the order of the handed descriptors
+	Sockets  []socketKey     `json:"sockets"`        // in the order of the handed descriptors
+	Global   cli.Global      `json:"global"`         // what the command line said
+	Mode     string          `json:"mode,omitempty"` // likewise
+	Dir      rundir.Dir      `json:"dir"`
+	Environ  []string        `json:"environ"` // variables of ours, for preflights to come; no child sees them
 	Notify   string          `json:"notify,omitempty"`
+	Watchdog time.Duration   `json:"watchdog_ns,omitempty"`
 	Lifeline bool            `json:"lifeline,omitempty"` // a launcher is to be told
 	Started  time.Time       `json:"started"`            // of the first process of this instance
 	Plan     json.RawMessage `json:"plan"`               // a document, as the preflight of the new build gave it

@@ -149,8 +149,8 @@ func awaitDaemon(ctx context.Context, cmd *exec.Cmd, said *os.File, limit time.D
 	}
 }
 
-// wordless is the error of a master that ended without a word.
-const wordless = "it ended without a word"
+// errWordless means that a master ended without saying why; its log may tell.
+var errWordless = errors.New("the master ended before it was ready")
 
 func readWord(said io.Reader) (w daemonWord) {
 	line, err := bufio.NewReader(said).ReadBytes('\n')
@@ -158,7 +158,7 @@ func readWord(said io.Reader) (w daemonWord) {
 		err = json.Unmarshal(line, &w)
 	}
 	if err != nil {
-		return daemonWord{Error: wordless}
+		return daemonWord{}
 	}
 	return w
 }
@@ -168,12 +168,15 @@ func (w daemonWord) outcome(cmd *exec.Cmd) (cli.Started, error) {
 		return *w.Started, nil
 	}
 	err := errors.New(w.Error)
+	if w.Error == "" {
+		err = errWordless
+	}
 	if w.Timeout {
 		err = &wireError{text: w.Error, kind: ctl.ErrTimeout}
 	}
-	if ended := cmd.Wait(); ended != nil && w.Error == wordless {
+	if ended := cmd.Wait(); ended != nil && w.Error == "" {
 		// Not wrapped: the exit code of that process is not the one of this verb.
-		err = fmt.Errorf("the master ended before it was ready: %v", ended)
+		err = fmt.Errorf("%w: %v", errWordless, ended)
 	}
 	return cli.Started{}, &cli.Failure{Cause: err, Output: w.Output}
 }
@@ -184,7 +187,7 @@ func withLog(err error, log io.ReaderAt, offset int64) error {
 	if !errors.As(err, &failure) {
 		failure = &cli.Failure{Cause: err}
 	}
-	if len(failure.Output) == 0 {
+	if len(failure.Output) == 0 && errors.Is(err, errWordless) {
 		text, _ := io.ReadAll(io.NewSectionReader(log, offset, 64<<10)) // what can be read is better than nothing
 		all := lines(string(text))
 		failure.Output = slices.Clone(all[max(0, len(all)-20):])

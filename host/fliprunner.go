@@ -18,7 +18,6 @@ import (
 
 	"github.com/dserver/dserver/internal/group"
 	"github.com/dserver/dserver/internal/inherit"
-	"github.com/dserver/dserver/sandbox"
 )
 
 // Names under which a master in single mode hands descriptors to its successor.
@@ -158,8 +157,8 @@ func (i *flipInstance) Kill() {
 }
 
 // leave tells the successor what had to be cut here.
-func (i *flipInstance) leave(ctx context.Context, cut []string) error {
-	return fromWire(i.session.Call(ctx, routeLeft, sandbox.Report{Cut: cut}, nil))
+func (i *flipInstance) leave(ctx context.Context, l legacy) error {
+	return fromWire(i.session.Call(ctx, routeLeft, l, nil))
 }
 
 // killWait is how long a process that is not wanted has between TERM and KILL.
@@ -193,16 +192,29 @@ func tableflipChild() int {
 	return 0
 }
 
+// isSuccessor tells whether flipRunner started this process.
+func isSuccessor() bool { return os.Getenv(tableflipVar) != "" }
+
+func newUpgrader() (*tableflip.Upgrader, error) {
+	// A transition has time limits of its own; tableflip's must never be first.
+	u, err := tableflip.New(tableflip.Options{UpgradeTimeout: 24 * time.Hour})
+	if err != nil {
+		return nil, fmt.Errorf("cannot prepare for upgrades: %w", err)
+	}
+	return u, nil
+}
+
 // predecessor is the master that this process was started to succeed.
 type predecessor struct {
 	upgrader *tableflip.Upgrader
 	control  net.Conn
 }
 
-// findPredecessor tells whether this process was started by flipRunner; nil if not.
-func findPredecessor(u *tableflip.Upgrader) (*predecessor, error) {
-	if !u.HasParent() {
-		return nil, nil
+// findPredecessor reaches the master that started this process with flipRunner.
+func findPredecessor() (*predecessor, error) {
+	u, err := newUpgrader()
+	if err != nil {
+		return nil, err
 	}
 	file, err := u.File(fileControl)
 	if err != nil {

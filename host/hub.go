@@ -43,20 +43,15 @@ func (h *hub) publish(e Event) {
 	h.changed = make(chan struct{})
 }
 
-// precede puts the events of a predecessor before those of this hub, which go on
-// counting where they stop.
-func (h *hub) precede(events []ctl.Event) {
-	if len(events) == 0 {
-		return
-	}
+// goOn takes the place of a predecessor's hub: its events instead of those so
+// far, which the predecessor has seen as well, and its count.
+func (h *hub) goOn(events []ctl.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	id := events[len(events)-1].ID
-	for i := range h.ring {
-		h.ring[i].ID += id
+	h.ring = events
+	if len(events) > 0 {
+		h.last = events[len(events)-1].ID
 	}
-	h.last += id
-	h.ring = slices.Concat(events, h.ring)
 }
 
 // remembered gives the events that a follower can go back to.

@@ -64,9 +64,9 @@ func TestHubRemembersTheNewest(t *testing.T) {
 func TestSuccessorGoesOnCounting(t *testing.T) {
 	h := newHub()
 	h.publish(ReloadQueued{})
-	h.precede([]ctl.Event{{ID: 40}, {ID: 41}})
+	h.goOn([]ctl.Event{{ID: 40}, {ID: 41}})
 	h.publish(ReloadQueued{})
-	for i, e := range collect(t, h, 0, 4) {
+	for i, e := range collect(t, h, 0, 3) {
 		if e.ID != uint64(40+i) {
 			t.Errorf("event %d has ID %d", i, e.ID)
 		}

@@ -29,10 +29,10 @@ const lifelineVar = "DSERVER_LIFELINE"
 // needsLauncher tells whether a master in single mode should run below a
 // launcher. Its pid changes at each reload, so somebody has to stay in the
 // foreground for a terminal, for `go run`, or for a container whose PID 1 this
-// is. A debugger wants the process itself, a service manager that speaks
-// NOTIFY_SOCKET follows MAINPID, and a successor has a launcher already.
+// is. A debugger wants the process itself, and a service manager that speaks
+// NOTIFY_SOCKET follows MAINPID.
 func needsLauncher(stdin *os.File) bool {
-	if os.Getenv(lifelineVar) != "" || os.Getenv(tableflipVar) != "" || os.Getenv("NOTIFY_SOCKET") != "" || traced() {
+	if os.Getenv(lifelineVar) != "" || os.Getenv("NOTIFY_SOCKET") != "" || traced() {
 		return false
 	}
 	return os.Getpid() == 1 || term.IsTerminal(int(stdin.Fd())) || parentName() == "go"

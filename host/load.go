@@ -88,6 +88,9 @@ func (a *App) load(ctx context.Context, o cli.StartOptions) (loaded, error) {
 	if err != nil {
 		return loaded{}, err
 	}
+	if _, err := dir.Socket(); err != nil {
+		return loaded{}, err
+	}
 	if c, err = c.Resolve(dir.Path); err != nil {
 		return loaded{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -150,7 +151,8 @@ func (l *logs) mark() (tail func() []string) {
 			return nil
 		}
 		_ = r.Read(context.Background(), from, "", func(line logfile.Line) error {
-			if last = append(last, line.Text); len(last) > tailLines {
+			text := logfile.AppendLine(nil, line.Time, line.Name, line.Stream, line.Text)
+			if last = append(last, strings.TrimSuffix(string(text), "\n")); len(last) > tailLines {
 				last = last[1:]
 			}
 			return nil

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/dserver/dserver/host/cli"
@@ -21,8 +22,25 @@ func (a *App) Main() int {
 	if isWorker() {
 		return a.work(ctx, os.Stderr)
 	}
+	if isSuccessor() {
+		return a.succeed(ctx)
+	}
 	streams := cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
 	return a.Run(ctx, os.Args[1:], streams)
+}
+
+// succeed makes this process the successor of the master that started it. The
+// arguments that it has from there say nothing.
+func (a *App) succeed(ctx context.Context) int {
+	m, err := newSuccessor(ctx, a, os.Stdout, os.Stderr)
+	if err == nil {
+		err = m.run(ctx)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		return exitFailed
+	}
+	return 0
 }
 
 // Run is Main with everything given: it carries out one verb and returns its

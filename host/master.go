@@ -18,31 +18,31 @@ import (
 	"github.com/dserver/dserver/host/rundir"
 	"github.com/dserver/dserver/internal/group"
 	"github.com/dserver/dserver/internal/inherit"
-	"github.com/dserver/dserver/sandbox"
 )
 
 // master runs one instance: it owns the sockets, the lock and the control
 // socket, and keeps the fleet as the plan wants it. It is used once.
 type master struct {
-	app     *App
-	options cli.StartOptions
-	dir     rundir.Dir
-	logs    *logs
-	log     *slog.Logger
-	events  *hub
-	group   *group.Group
-	sockets *sockets
-	fleet   *fleet
-	reloads *reloader
-	lock    *rundir.Lock
-	control *controlSocket
-	started time.Time
-	notify  string          // NOTIFY_SOCKET of the service manager above, if any
-	lent    []inherit.Named // sockets that it gave, until they are borrowed
-	path    string          // where a reload looks for the new build
-	environ []string        // for the preflight of a new build
-	own     *build          // what this process runs
-	builds  []*build        // open executables; touched by the starter and the reloader only
+	app      *App
+	options  cli.StartOptions
+	dir      rundir.Dir
+	logs     *logs
+	log      *slog.Logger
+	events   *hub
+	group    *group.Group
+	sockets  *sockets
+	fleet    *fleet
+	reloads  *reloader
+	lock     *rundir.Lock
+	control  *controlSocket
+	started  time.Time
+	notify   string          // NOTIFY_SOCKET of the service manager above, if any
+	watchdog time.Duration   // how often that one wants to hear of us; 0: never
+	lent     []inherit.Named // sockets that it gave, until they are borrowed
+	path     string          // where a reload looks for the new build
+	private  []string        // variables of ours, for the preflight of a new build
+	own      *build          // what this process runs
+	builds   []*build        // open executables; touched by the starter and the reloader only
 
 	first runner // brings in the first generations and what was lost
 	next  runner // brings in those of a reload
@@ -63,6 +63,7 @@ type master struct {
 	mu        sync.Mutex
 	state     string
 	plan      *plan
+	ordered   bool // a successor got the order to open
 	opened    bool // its first generations serve
 	succeeded bool // another process is the master now
 	heir      int  // its pid
@@ -78,6 +79,7 @@ func (m *master) run(ctx context.Context) error {
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, masterSignals()...)
 	defer signal.Stop(signals)
+	m.chooseRunners()
 	if err := m.acquire(ctx); err != nil {
 		if m.successor != nil {
 			m.successor.sayFailed(err)
@@ -87,6 +89,7 @@ func (m *master) run(ctx context.Context) error {
 	m.group.Go("reloads", m.reloads.loop)
 	m.group.Go("start", m.begin)
 	m.group.Go("guard", m.guard)
+	m.group.Go("watchdog", m.feedWatchdog)
 	m.stand(ctx, signals)
 	return errors.Join(m.outcome(), m.release())
 }
@@ -222,7 +225,7 @@ func (m *master) stop(limit time.Duration, why string) {
 // endPredecessor sees to it that the former master, which may still be draining,
 // has gone as well when this one ends.
 func (m *master) endPredecessor(limit time.Duration) error {
-	if m.successor == nil {
+	if m.successor == nil || m.awaitsOrder() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit+killGrace)
@@ -232,6 +235,9 @@ func (m *master) endPredecessor(limit time.Duration) error {
 
 // hurry gives what drains here no more time than limit.
 func (m *master) hurry(limit time.Duration) {
+	if !m.hasHeir() {
+		return // it is not that one's to say
+	}
 	m.group.Go("hurry", func(context.Context) {
 		select {
 		case <-time.After(limit):
@@ -242,13 +248,12 @@ func (m *master) hurry(limit time.Duration) {
 }
 
 // noteLeft takes note of what the former master had to cut.
-func (m *master) noteLeft(r sandbox.Report) {
-	cut := leftovers(r)
+func (m *master) noteLeft(l legacy) {
 	m.mu.Lock()
-	m.counts.Cut += len(cut)
+	m.counts.Cut += len(l.Cut)
 	m.mu.Unlock()
-	if len(cut) > 0 {
-		m.events.publish(WorkCut{Place: Place{Worker: mainWorker, Instance: 1, Generation: m.fleet.begun}, What: cut})
+	if len(l.Cut) > 0 {
+		m.events.publish(WorkCut{Place: Place{Worker: mainWorker, Instance: 1, Generation: l.Generation}, What: l.Cut})
 	}
 }
 
@@ -265,13 +270,16 @@ func (m *master) retire(heir *flipInstance, q queue) {
 	before := len(m.fleet.cuts())
 	m.move("retired", "")
 	m.group.Go("retire", func(context.Context) {
+		var l legacy
 		for _, r := range m.fleet.leaving() {
 			<-r.over
+			l.Generation = r.gen.number
 		}
+		l.Cut = m.fleet.cuts()[before:]
 		ctx, cancel := context.WithTimeout(context.Background(), releaseLimit)
 		defer cancel()
-		if err := heir.leave(ctx, m.fleet.cuts()[before:]); err != nil {
-			m.log.Warn("cannot tell the new master what was cut", "error", err)
+		if err := heir.leave(ctx, l); err != nil {
+			m.log.Warn("cannot tell the new master what was cut", "cut", l.Cut, "error", err)
 		}
 		m.end(nil)
 	})
@@ -305,6 +313,14 @@ func (m *master) currentPlan() *plan {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.plan
+}
+
+// resume is the state after a reload, whatever came of it; a stop that came
+// meanwhile stands.
+func (m *master) resume() {
+	if !m.isStopping() {
+		m.move("running", "")
+	}
 }
 
 func (m *master) move(state, cause string) {

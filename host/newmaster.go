@@ -3,9 +3,12 @@ package host
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cloudflare/tableflip"
@@ -13,14 +16,14 @@ import (
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/host/config"
+	"github.com/dserver/dserver/host/logfile"
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/group"
 	"github.com/dserver/dserver/internal/inherit"
 	"github.com/dserver/dserver/sandbox"
 )
 
-// newMaster puts a master together. upgrader is nil in multi mode. A process that
-// was started to succeed another master takes its plan from that one.
+// newMaster puts a master together. upgrader is nil in multi mode.
 func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrader *tableflip.Upgrader, h *herald) (*master, error) {
 	m := &master{
 		app: a, options: o, dir: l.dir, upgrader: upgrader, herald: h, sockets: &sockets{}, started: time.Now(), commits: 1,
@@ -30,9 +33,6 @@ func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrad
 	m.log = m.logs.masterLogger()
 	m.events = newHub(m.logEvent, m.tellPredecessor, m.tellManager)
 	m.group = group.New(ctx, nil)
-	if err := m.takeEnvironment(); err != nil {
-		return nil, err
-	}
 	own, err := ownBuild()
 	if err != nil {
 		return nil, err
@@ -43,13 +43,41 @@ func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrad
 		return nil, err
 	}
 	m.plan = &plan{config: l.Config, content: l.Content, build: own, demo: o.Demo, stopped: stopped, levels: map[string]string{}}
-	if err := m.findPredecessor(ctx); err != nil {
-		return nil, err
-	}
 	if err := config.ShareWithGoframe(m.plan.content); err != nil {
 		return nil, err
 	}
-	m.chooseRunners()
+	return m, m.takeEnvironment()
+}
+
+// newSuccessor puts a master together that is to succeed another one. All it
+// knows it is told by that one; no file is read again.
+func newSuccessor(ctx context.Context, a *App, stdout, stderr io.Writer) (*master, error) {
+	from, err := findPredecessor()
+	if err != nil {
+		return nil, err
+	}
+	early := slog.New(logfile.NewHandler(logfile.Direct(stderr), logfile.Master, slog.LevelInfo))
+	s, err := succeed(ctx, from, early)
+	if err != nil {
+		return nil, err
+	}
+	given := s.given.Succession
+	d, err := decodeDocument(given.Plan)
+	if err != nil {
+		s.sayFailed(err)
+		return nil, err
+	}
+	o := cli.StartOptions{Global: given.Global, Mode: given.Mode, Demo: s.given.Demo, Out: stdout, Err: stderr}
+	m, err := newMaster(ctx, a, o, loaded{document: d, dir: given.Dir}, from.upgrader, nil)
+	if err != nil {
+		s.sayFailed(err)
+		return nil, err
+	}
+	m.successor, s.left = s, m.noteLeft
+	m.started, m.notify, m.watchdog, m.private = given.Started, given.Notify, given.Watchdog, given.Environ
+	for _, b := range s.given.Sandboxes {
+		m.plan.stopped[b.Name], m.plan.levels[b.Name] = b.Stopped, b.Level
+	}
 	return m, nil
 }
 
@@ -57,6 +85,7 @@ func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrad
 // that no child of a sandbox sees it.
 func (m *master) takeEnvironment() error {
 	m.notify = os.Getenv("NOTIFY_SOCKET")
+	m.watchdog = watchdogInterval(os.Getenv)
 	number, ok, err := takeNumber(lifelineVar)
 	if err != nil {
 		return err
@@ -67,10 +96,19 @@ func (m *master) takeEnvironment() error {
 	if m.lent, err = inherit.Take(os.LookupEnv); err != nil {
 		return err
 	}
-	if err := unsetAll("NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", tableflipVar, "GF_SERVER_RELOAD"); err != nil {
-		return err
+	kept := inherit.Scrub(os.Environ())
+	for _, entry := range os.Environ() {
+		if slices.Contains(kept, entry) {
+			continue
+		}
+		name, _, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, "DSERVER_") {
+			m.private = append(m.private, entry)
+		}
+		if err := os.Unsetenv(name); err != nil {
+			return fmt.Errorf("cannot clean the environment: %w", err)
+		}
 	}
-	m.environ = os.Environ()
 	return nil
 }
 
@@ -83,44 +121,10 @@ func takeNumber(name string) (number int, ok bool, err error) {
 	if number, err = strconv.Atoi(text); err != nil || number < firstDescriptor {
 		return 0, false, fmt.Errorf("cannot use %s: %q is no descriptor", name, text)
 	}
-	return number, true, unsetAll(name)
-}
-
-func unsetAll(names ...string) error {
-	for _, name := range names {
-		if err := os.Unsetenv(name); err != nil {
-			return fmt.Errorf("cannot clean the environment: %w", err)
-		}
+	if err := os.Unsetenv(name); err != nil {
+		return 0, false, fmt.Errorf("cannot clean the environment: %w", err)
 	}
-	return nil
-}
-
-// findPredecessor makes this master a successor if it was started as one.
-func (m *master) findPredecessor(ctx context.Context) error {
-	if m.upgrader == nil {
-		return nil
-	}
-	from, err := findPredecessor(m.upgrader)
-	if err != nil || from == nil {
-		return err
-	}
-	if m.successor, err = succeed(ctx, from, m.noteLeft, m.log); err != nil {
-		return err
-	}
-	given := m.successor.given
-	d, err := decodeDocument(given.Succession.Plan)
-	if err != nil {
-		return err
-	}
-	m.started, m.notify = given.Succession.Started, given.Succession.Notify
-	p := m.plan.with(func(p *plan) {
-		p.config, p.content = d.Config, d.Content
-		for _, s := range given.Sandboxes {
-			p.stopped[s.Name], p.levels[s.Name] = s.Stopped, s.Level
-		}
-	})
-	m.plan = p
-	return nil
+	return number, true, nil
 }
 
 // chooseRunners decides where generations run: the only place where the modes
@@ -154,6 +158,12 @@ func limitsOf(p *plan) limits {
 
 // logEvent is the log as a consumer of events.
 func (m *master) logEvent(e Event, r ctl.Event) {
+	if m.awaitsOrder() {
+		return // the predecessor is told, and logs it
+	}
+	if _, cut := e.(WorkCut); cut && m.hasHeir() {
+		return // that one is told, and logs it
+	}
 	m.log.Log(context.Background(), levelOf(e), r.Text)
 }
 
@@ -180,7 +190,7 @@ func levelOf(e Event) slog.Level {
 // tellPredecessor lets the master that waits for this one see how far it is.
 func (m *master) tellPredecessor(e Event, _ ctl.Event) {
 	moved, ok := e.(SandboxMoved)
-	if !ok || m.successor == nil || m.owns() {
+	if !ok || !m.awaitsOrder() {
 		return
 	}
 	m.successor.report(moved.Status)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -47,7 +48,7 @@ func (m *master) preflight(ctx context.Context, b *build) (d document, err error
 	}
 	cmd := exec.CommandContext(ctx, fmt.Sprintf("/proc/self/fd/%d", number))
 	cmd.Args = append([]string{b.path}, checkArgs(m.options)...)
-	cmd.Env = m.environ
+	cmd.Env = append(os.Environ(), m.private...)
 	cmd.WaitDelay = time.Second
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said

@@ -45,7 +45,7 @@ func (m *master) reload(ctx context.Context, j *reloadJob) ctl.ReloadResult {
 	result.Ready, err = m.apply(ctx, change, began, result)
 	result.Took = time.Since(began)
 	if err != nil {
-		m.move("running", "")
+		m.resume()
 		return m.reloadEnded(result, outcomeRolledBack, err)
 	}
 	result.Remarks = m.remarks(next)
@@ -142,16 +142,14 @@ func (m *master) apply(ctx context.Context, c change, began time.Time, result ct
 		return t.ready, err
 	}
 	m.committed(c.next)
-	if !t.handsOver {
-		m.warn(c.next)
-	}
 	if t.handsOver {
 		m.retire(t.entries[0].gen.run.(*flipInstance), b.Queue)
 		return t.ready, nil
 	}
+	m.warn(c.next)
 	m.sockets.keepOnly(c.next.sandboxes())
-	m.move("running", "")
-	return t.ready, nil
+	m.resume()
+	return t.ready, m.writeState()
 }
 
 // entrust completes the workload of a successor, and makes the control socket
@@ -175,7 +173,6 @@ func (m *master) committed(next *plan) {
 	m.commits++
 	m.counts.Done++
 	m.mu.Unlock()
-	m.writeState()
 }
 
 // reloadEnded completes the result and tells everybody.

@@ -168,6 +168,21 @@ func (m *master) release() error {
 	return errors.Join(append(errs, m.logs.close())...)
 }
 
+// awaitsOrder tells whether this is a successor that has not been given the order
+// to open.
+func (m *master) awaitsOrder() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.successor != nil && !m.ordered
+}
+
+// hasHeir tells whether another process is the master now.
+func (m *master) hasHeir() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.succeeded
+}
+
 // owns tells whether the instance's files are this process' to remove: it holds
 // the lock and neither waits for an order to open nor has given one.
 func (m *master) owns() bool {

@@ -21,20 +21,20 @@ type successor struct {
 	batons  chan Baton // capacity 1: the order to open
 	opened  chan error // capacity 1: what came of it
 	given   Assignment
-	baton   Baton                // as it was received
-	left    func(sandbox.Report) // told what the predecessor had to cut, after the takeover
+	baton   Baton        // as it was received
+	left    func(legacy) // told what the predecessor had to cut, after the takeover
 }
 
 // errPredecessorGone ends a successor whose predecessor went before the order to
 // open came: it was not chosen.
 var errPredecessorGone = errors.New("the former master withdrew before the commit")
 
-func succeed(ctx context.Context, from *predecessor, left func(sandbox.Report), log *slog.Logger) (*successor, error) {
+func succeed(ctx context.Context, from *predecessor, log *slog.Logger) (*successor, error) {
 	e, err := rpc.New(rpc.Config{Name: "control", Logger: log})
 	if err != nil {
 		return nil, fmt.Errorf("cannot make the control endpoint: %w", err)
 	}
-	s := &successor{from: from, control: e, batons: make(chan Baton, 1), opened: make(chan error, 1), left: left}
+	s := &successor{from: from, control: e, batons: make(chan Baton, 1), opened: make(chan error, 1)}
 	if err := errors.Join(rpc.Handle(e, routeOpen, s.onOpen), rpc.Handle(e, routeLeft, s.onLeft)); err != nil {
 		return nil, err
 	}
@@ -66,8 +66,8 @@ func (s *successor) onOpen(ctx rpc.Context, b Baton) (struct{}, error) {
 	}
 }
 
-func (s *successor) onLeft(_ rpc.Context, r sandbox.Report) (struct{}, error) {
-	s.left(r)
+func (s *successor) onLeft(_ rpc.Context, l legacy) (struct{}, error) {
+	s.left(l)
 	return struct{}{}, nil
 }
 

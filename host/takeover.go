@@ -26,9 +26,9 @@ func (m *master) awaitOpen(ctx context.Context) error {
 		return err
 	}
 	m.mu.Lock()
-	m.counts, m.commits = b.Reloads, b.Commits
+	m.counts, m.commits, m.ordered = b.Reloads, b.Commits, true
 	m.mu.Unlock()
-	m.events.precede(b.Events)
+	m.events.goOn(b.Events)
 	m.successor.baton = b
 	return nil
 }
@@ -84,7 +84,10 @@ func (m *master) succession(next *plan) (*Succession, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Succession{Notify: m.notify, Started: m.started, Plan: text, Lifeline: m.lifeline != nil}
+	s := &Succession{
+		Global: m.options.Global, Mode: m.options.Mode, Dir: m.dir, Environ: m.private, Notify: m.notify, Watchdog: m.watchdog, Started: m.started, Plan: text,
+		Lifeline: m.lifeline != nil,
+	}
 	for _, h := range m.sockets.list() {
 		s.Sockets = append(s.Sockets, h.socketKey)
 	}

@@ -62,7 +62,8 @@ func (m *master) sandbox(name string) ctl.Sandbox {
 }
 
 // runningIn gives the generations of a worker, by instance: those that serve, or
-// before the first start is done those that are to.
+// before the first start is done those that are to, and at the end those that
+// drain.
 func (m *master) runningIn(worker string) []*generation {
 	var out []*generation
 	for _, s := range m.fleet.all() {
@@ -76,6 +77,11 @@ func (m *master) runningIn(worker string) []*generation {
 	for _, e := range m.fleet.arriving() {
 		if e.slot.worker == worker {
 			out = append(out, e.gen)
+		}
+	}
+	for _, r := range m.fleet.leaving() {
+		if r.slot.worker == worker && m.isStopping() {
+			out = append(out, r.gen)
 		}
 	}
 	return out

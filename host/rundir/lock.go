@@ -206,7 +206,8 @@ func (l *Lock) Clean(names ...string) error {
 	var errs []error
 	if l.dir.current(l.file) { // else the folder is gone or somebody else's
 		// The lock goes last: until then nobody else works in the folder.
-		for _, name := range append(names, socketName, pidName, stateName, lockName) {
+		errs = append(errs, removeSocket(filepath.Join(l.dir.Path, socketName)))
+		for _, name := range append(names, pidName, stateName, lockName) {
 			if !filepath.IsLocal(name) {
 				errs = append(errs, fmt.Errorf("cannot clean up %s: it lies outside of %s", name, l.dir.Path))
 				continue
@@ -242,4 +243,14 @@ func (d Dir) Peek() (Status, error) {
 		return s, fmt.Errorf("cannot tell whether %s runs: %w", d.Name, err)
 	}
 	return s, nil
+}
+
+// removeSocket removes a control socket. Anything else of that name was not made
+// by an instance.
+func removeSocket(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().Type() != fs.ModeSocket {
+		return nil
+	}
+	return remove(path)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -333,7 +334,13 @@ func TestCleanRemovesOnlyOwnFiles(t *testing.T) {
 	if err := d.WriteState(map[string]int{"a": 1}); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"ctl.sock", "math.sock", "notes"} {
+	socket, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: filepath.Join(d.Path, "ctl.sock")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	socket.SetUnlinkOnClose(false)
+	for _, name := range []string{"math.sock", "notes"} {
 		if err := os.WriteFile(filepath.Join(d.Path, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -360,5 +367,20 @@ func TestCleanRemovesOnlyOwnFiles(t *testing.T) {
 	}
 	if _, err := os.Stat(d.Path); !os.IsNotExist(err) {
 		t.Errorf("an empty folder stays: %v", err)
+	}
+}
+
+func TestCleanLeavesWhatIsNoSocket(t *testing.T) {
+	d := folder(t)
+	l := mustLock(t, d)
+	path := filepath.Join(d.Path, "ctl.sock")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Clean(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("somebody else's file was removed: %v", err)
 	}
 }

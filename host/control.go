@@ -117,7 +117,6 @@ type levelRequest struct {
 type listenRequest struct {
 	Sandbox string         `json:"sandbox"`
 	Listen  sandbox.Listen `json:"listen"`
-	Packet  bool           `json:"packet,omitempty"`
 }
 
 // Succession is what a master in single mode tells the process that is to

@@ -13,7 +13,6 @@ import (
 type surroundings struct {
 	logger  func(sandbox string) *slog.Logger
 	sockets sandbox.Sockets
-	peers   sandbox.Peers
 }
 
 // newRuntime makes the runtime that an assignment asks for out of the services
@@ -34,7 +33,7 @@ func (a *App) newRuntime(as Assignment, around surroundings, watch observer) (*s
 		entries = append(entries, e)
 	}
 	return sandbox.NewRuntime(entries, sandbox.Env{
-		Mode: as.Mode, Logger: around.logger, Sockets: around.sockets, Peers: around.peers, Observe: watch,
+		Mode: as.Mode, Logger: around.logger, Sockets: around.sockets, Observe: watch,
 	})
 }
 

@@ -326,12 +326,13 @@ func (s *sockets) Listener(ctx context.Context, name string, l sandbox.Listen) (
 	return h.socket.Listener()
 }
 
-// errNoPackets says that datagram sockets are not handed over yet.
-var errNoPackets = errors.New("cannot listen for datagrams: the master hands over stream sockets only")
-
 // PacketConn implements sandbox.Sockets.
-func (s *sockets) PacketConn(context.Context, string, sandbox.Listen) (net.PacketConn, error) {
-	return nil, errNoPackets
+func (s *sockets) PacketConn(ctx context.Context, name string, l sandbox.Listen) (net.PacketConn, error) {
+	h, _, err := s.ensure(ctx, name, l)
+	if err != nil {
+		return nil, err
+	}
+	return h.socket.PacketConn()
 }
 
 var _ sandbox.Sockets = (*sockets)(nil)

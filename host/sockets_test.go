@@ -60,6 +60,35 @@ func TestSocketFollowsItsAddressToAnotherSandbox(t *testing.T) {
 	}
 }
 
+func TestDatagramSocketIsShared(t *testing.T) {
+	s := opened(t)
+	l := sandbox.Listen{Network: "udp", Address: "127.0.0.1:0"}
+	first, err := s.PacketConn(t.Context(), "a", l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	second, err := s.PacketConn(t.Context(), "a", l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if first.LocalAddr().String() != second.LocalAddr().String() {
+		t.Errorf("%v and %v", first.LocalAddr(), second.LocalAddr())
+	}
+	file, err := inherit.Dup(s.list()[0].socket, "udp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	heir := opened(t)
+	if err := heir.adopt(s.list()[0].socketKey, file); err != nil {
+		t.Fatal(err)
+	}
+	if got := heir.addresses("a"); len(got) != 1 || got[0] != "udp://"+first.LocalAddr().String() {
+		t.Errorf("the heir has %v", got)
+	}
+}
+
 func TestWhatIsOutOfUseIsRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	unix := sandbox.Listen{Name: "0", Network: "unix", Address: path}

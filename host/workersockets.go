@@ -26,15 +26,30 @@ type workerSockets struct {
 func (s *workerSockets) Listener(ctx context.Context, name string, l sandbox.Listen) (net.Listener, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	label := socketLabel(name, l)
-	file, ok := s.files[label]
-	if !ok {
-		var err error
-		if file, err = s.askLocked(ctx, label, listenRequest{Sandbox: name, Listen: l}); err != nil {
-			return nil, err
-		}
+	file, err := s.fileLocked(ctx, name, l)
+	if err != nil {
+		return nil, err
 	}
 	return inherit.Listener(file)
+}
+
+// PacketConn implements sandbox.Sockets.
+func (s *workerSockets) PacketConn(ctx context.Context, name string, l sandbox.Listen) (net.PacketConn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	file, err := s.fileLocked(ctx, name, l)
+	if err != nil {
+		return nil, err
+	}
+	return inherit.PacketConn(file)
+}
+
+func (s *workerSockets) fileLocked(ctx context.Context, name string, l sandbox.Listen) (*os.File, error) {
+	label := socketLabel(name, l)
+	if file, ok := s.files[label]; ok {
+		return file, nil
+	}
+	return s.askLocked(ctx, label, listenRequest{Sandbox: name, Listen: l})
 }
 
 // askLocked lets the master open a socket and takes it from the passing pair,
@@ -72,10 +87,5 @@ func (s *workerSockets) closeAll() {
 // passingLimit is how long a descriptor may take from the master to a worker;
 // the master sends it before it answers.
 const passingLimit = 5 * time.Second
-
-// PacketConn implements sandbox.Sockets.
-func (s *workerSockets) PacketConn(context.Context, string, sandbox.Listen) (net.PacketConn, error) {
-	return nil, errNoPackets
-}
 
 var _ sandbox.Sockets = (*workerSockets)(nil)

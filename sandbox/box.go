@@ -18,7 +18,6 @@ type Box struct {
 	mode    string
 	logger  *slog.Logger
 	sockets Sockets
-	peers   Peers
 	declare []Listen
 	config  map[string]any
 
@@ -73,19 +72,6 @@ func (b *Box) Cut(what string) { b.run.noteCut(what) }
 // f has two more seconds: a Serve whose goroutines finish work waits for them.
 // After Serve has returned f is not started and a line is logged.
 func (b *Box) Go(name string, f func(ctx context.Context)) { b.run.spawn(name, f) }
-
-// Peer returns a way to call another sandbox. If there is none, its calls fail
-// with the reason.
-func (b *Box) Peer(name string) Peer {
-	if b.peers == nil {
-		return noPeer{name: name, cause: fmt.Errorf("%s has no way to call other sandboxes", b.name)}
-	}
-	p, err := b.peers.Peer(name)
-	if err != nil {
-		return noPeer{name: name, cause: err}
-	}
-	return p
-}
 
 // Listeners returns the stream sockets that the configuration declares for this
 // sandbox, in that order. Each call returns the same ones.

@@ -31,7 +31,6 @@ type Env struct {
 	Logger func(sandbox string) *slog.Logger
 
 	Sockets Sockets // may be nil: then nobody can listen
-	Peers   Peers   // may be nil: then nobody can call others
 
 	// Observe is told of every change of state, for one sandbox in order. It must
 	// return soon and may call nothing of the runtime but Status.

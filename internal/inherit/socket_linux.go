@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxPath is the longest path of a unix socket, in bytes.
@@ -31,7 +33,8 @@ type Socket struct {
 	path os.FileInfo // of the unix socket's file; nil when there is none
 }
 
-// Listen opens a listening socket on network, which is tcp, tcp4, tcp6 or unix.
+// Listen opens a listening socket on network, which is tcp, tcp4, tcp6 or unix, or
+// a datagram socket on udp, udp4 or udp6.
 //
 // A unix path of more than 107 bytes is refused, and so is one at which there is
 // anything but a dead socket of our own user; that one is replaced. An address that
@@ -39,22 +42,21 @@ type Socket struct {
 func Listen(ctx context.Context, network, address string) (*Socket, error) {
 	switch network {
 	case "tcp", "tcp4", "tcp6":
+	case "udp", "udp4", "udp6":
+		return listenPacket(ctx, network, address)
 	case "unix":
 		if err := clearPath(ctx, address); err != nil {
 			return nil, err
 		}
 	default:
-		return nil, fmt.Errorf("cannot listen on %s://%s: the network must be tcp, tcp4, tcp6 or unix", network, address)
+		return nil, fmt.Errorf("cannot listen on %s://%s: the network must be tcp, tcp4, tcp6, unix, udp, udp4 or udp6", network, address)
 	}
 	config := net.ListenConfig{}
 	// Other programs that get the socket expect plain TCP.
 	config.SetMultipathTCP(false)
 	ln, err := config.Listen(ctx, network, address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, &InUseError{Network: network, Address: address, Err: err}
-	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s://%s: %w", network, address, reason(err))
+		return nil, refused(network, address, err)
 	}
 	if u, ok := ln.(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(false)
@@ -63,15 +65,66 @@ func Listen(ctx context.Context, network, address string) (*Socket, error) {
 	return holdListener(ln)
 }
 
-// Hold makes a Socket of a listening socket that another process opened. It works
-// on a copy; c stays open.
+func listenPacket(ctx context.Context, network, address string) (*Socket, error) {
+	config := net.ListenConfig{}
+	conn, err := config.ListenPacket(ctx, network, address)
+	if err != nil {
+		return nil, refused(network, address, err)
+	}
+	defer conn.Close()
+	return holdPacket(conn)
+}
+
+func refused(network, address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return &InUseError{Network: network, Address: address, Err: err}
+	}
+	return fmt.Errorf("cannot listen on %s://%s: %w", network, address, reason(err))
+}
+
+// Hold makes a Socket of a listening or datagram socket that another process
+// opened. It works on a copy; c stays open.
 func Hold(c syscall.Conn) (*Socket, error) {
+	kind, err := kindOf(c)
+	if err != nil {
+		return nil, err
+	}
+	if kind == unix.SOCK_DGRAM {
+		conn, err := PacketConn(c)
+		if err != nil {
+			return nil, err
+		}
+		defer conn.Close()
+		return holdPacket(conn)
+	}
 	ln, err := Listener(c)
 	if err != nil {
 		return nil, err
 	}
 	defer ln.Close()
 	return holdListener(ln)
+}
+
+// kindOf tells the type of a socket, such as SOCK_STREAM.
+func kindOf(c syscall.Conn) (kind int, err error) {
+	err = Numbers([]syscall.Conn{c}, func(numbers []uintptr) (err error) {
+		kind, err = unix.GetsockoptInt(int(numbers[0]), unix.SOL_SOCKET, unix.SO_TYPE)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("cannot hold what is no socket: %w", err)
+	}
+	return kind, nil
+}
+
+func holdPacket(conn net.PacketConn) (*Socket, error) {
+	s := &Socket{network: conn.LocalAddr().Network(), address: conn.LocalAddr().String()}
+	f, err := Dup(conn.(syscall.Conn), s.network+"://"+s.address)
+	if err != nil {
+		return nil, err
+	}
+	s.file = f
+	return s, nil
 }
 
 func holdListener(ln net.Listener) (*Socket, error) {
@@ -91,7 +144,7 @@ func holdListener(ln net.Listener) (*Socket, error) {
 	return s, nil
 }
 
-// Network is tcp or unix.
+// Network is tcp, unix or udp.
 func (s *Socket) Network() string { return s.network }
 
 // Address is where the socket listens, with the port that was really taken.
@@ -105,6 +158,10 @@ func (s *Socket) SyscallConn() (syscall.RawConn, error) { return s.file.SyscallC
 
 // Listener makes a listener for this process, independent of the Socket.
 func (s *Socket) Listener() (net.Listener, error) { return Listener(s) }
+
+// PacketConn makes a connection of a datagram socket for this process,
+// independent of the Socket.
+func (s *Socket) PacketConn() (net.PacketConn, error) { return PacketConn(s) }
 
 // Close gives up this process' hold. Others who have the socket go on, and the
 // path of a unix socket stays.

@@ -18,7 +18,6 @@ import (
 type Options struct {
 	Listen       []sandbox.Listen // declared sockets; default one, tcp://127.0.0.1:0
 	Config       map[string]any   // what Box.Config reads
-	Peers        sandbox.Peers    // default: no peers
 	Sockets      *Sockets         // to share with other sandboxes; default: its own
 	Logger       *slog.Logger     // default: discard; Run: the test's log
 	Closed       bool             // listeners accept only after Sandbox.Open
@@ -64,7 +63,7 @@ func Start(ctx context.Context, s sandbox.Service, o Options) (*Sandbox, error) 
 		Listen: o.Listen, Config: o.Config, Level: slog.LevelDebug,
 		Restart: sandbox.RestartPolicy{When: sandbox.Never},
 	}}, sandbox.Env{
-		Mode: "single", Sockets: o.Sockets, Peers: o.Peers,
+		Mode: "single", Sockets: o.Sockets,
 		Logger: func(string) *slog.Logger { return o.Logger },
 	})
 	if err == nil {

@@ -181,7 +181,7 @@ func TestListenRefusesWhatItCannotDo(t *testing.T) {
 		"unix|" + file:                      "not a socket",
 		"unix|" + link:                      "not a socket",
 		"unix|" + dir + "/none/s":           "no such file",
-		"udp|127.0.0.1:0":                   "must be tcp",
+		"sctp|127.0.0.1:0":                  "must be tcp",
 		"tcp|127.0.0.1":                     "missing port",
 		"tcp|127.0.0.1:99999":               "invalid port",
 	} {

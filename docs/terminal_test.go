@@ -129,7 +129,7 @@ func (m *terminal) here(text string) string { return strings.ReplaceAll(text, "1
 func (m *terminal) typeIn(b block, want string) {
 	m.t.Helper()
 	if staysInForeground(b.text) {
-		m.start(b)
+		m.try(m.start(b))
 		return
 	}
 	cmd := m.shell(b)
@@ -154,8 +154,9 @@ func staysInForeground(text string) bool {
 	return strings.Count(text, "\n") == 1 && slices.Contains(words, "start") && !slices.Contains(words, "-d")
 }
 
-// start runs a block in the background and returns when all is ready.
-func (m *terminal) start(b block) {
+// start runs a block in the background and returns when all is ready and the last
+// suggestion, how to stop it, was made.
+func (m *terminal) start(b block) *running {
 	m.t.Helper()
 	r := &running{block: b, done: make(chan error, 1)}
 	cmd := m.shell(b)
@@ -166,7 +167,7 @@ func (m *terminal) start(b block) {
 	go func() { r.done <- cmd.Wait() }()
 	m.foreground = append(m.foreground, r)
 	limit := time.After(2 * time.Minute)
-	for tick := time.Tick(20 * time.Millisecond); !strings.Contains(r.said(), " is ready after "); {
+	for tick := time.Tick(20 * time.Millisecond); !strings.Contains(r.said(), " stop "); {
 		select {
 		case <-tick:
 		case err := <-r.done:
@@ -174,6 +175,21 @@ func (m *terminal) start(b block) {
 		case <-limit:
 			m.t.Fatalf("%s:%d: %s is not ready\n%s", b.page, b.line, b.text, r.said())
 		}
+	}
+	return r
+}
+
+// try types what a start suggests, but for the last line, which stops it.
+func (m *terminal) try(r *running) {
+	m.t.Helper()
+	_, hint, _ := strings.Cut(r.said(), "Try in another terminal:\n")
+	commands, _, _ := strings.Cut(hint, " stop ")
+	if !strings.Contains(commands, "\n") {
+		m.t.Errorf("%s:%d: the start suggests nothing:\n%s", r.block.page, r.block.line, r.said())
+		return
+	}
+	for command := range strings.Lines(commands[:strings.LastIndex(commands, "\n")+1]) {
+		m.typeIn(block{page: "the hint of " + r.block.page, line: r.block.line, text: command}, "")
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -28,11 +29,16 @@ func demoHint(command string) string {
 	if strings.Contains(command, "go-build") { // go run put it there and removes it again
 		command = "go run ./cmd/dserver"
 	}
-	return strings.ReplaceAll(`Try in another terminal:
-  curl http://127.0.0.1:8080/             # which process answers
-  curl -d hello http://127.0.0.1:8080/echo
-  dserver call tcp://127.0.0.1:9091 /math/add '[1,2,3]'
-  dserver status
-  dserver reload                          # new processes, and no request lost
-  dserver stop`, "  dserver ", "  "+command+" ")
+	hint := "Try in another terminal:\n"
+	for _, try := range [][2]string{
+		{"curl http://127.0.0.1:8080/", "which process answers"},
+		{"curl -d hello http://127.0.0.1:8080/echo", "the same back"},
+		{command + " call tcp://127.0.0.1:9091 /math/add '[1,2,3]'", "a call by rpc"},
+		{command + " status", "what runs where"},
+		{command + " reload", "new processes, and no request lost"},
+		{command + " stop", "the end of it"},
+	} {
+		hint += fmt.Sprintf("  %-66s # %s\n", try[0], try[1])
+	}
+	return hint
 }

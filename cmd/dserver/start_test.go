@@ -119,7 +119,7 @@ func (d *desk) startDemo(args ...string) string {
 		case "web":
 			d.web = strings.Replace(word[2], "tcp", "http", 1)
 		}
-		if strings.HasSuffix(lines.Text(), " stop") {
+		if strings.Contains(lines.Text(), " stop ") {
 			go func() { // ends with the start
 				_, _ = io.Copy(io.Discard, r)
 				d.ended <- cmd.Wait()

@@ -193,14 +193,14 @@ func TestKilledSingle(t *testing.T) {
 func eventsSoFar(t *testing.T, in *hosttest.Instance) string {
 	t.Helper()
 	var b strings.Builder
-	for _, e := range events(t, in) {
+	for _, e := range eventsOf(t, in) {
 		b.WriteString(e.Text + "\n")
 	}
 	return b.String()
 }
 
-// events are those that the master remembers.
-func events(t *testing.T, in *hosttest.Instance) (all []ctl.Event) {
+// eventsOf are those that the master remembers.
+func eventsOf(t testing.TB, in *hosttest.Instance) (all []ctl.Event) {
 	t.Helper()
 	// The stream has no end: it is over when nothing came for a while.
 	ctx, cancel := context.WithCancel(t.Context())

@@ -149,12 +149,21 @@ func within(limit time.Duration, condition func() bool) bool {
 
 // alive tells whether a process runs; one that waits to be reaped does not.
 func alive(pid int) bool {
+	state := processState(pid)
+	return state != 0 && state != 'Z' && state != 'X'
+}
+
+// processState is the kernel's letter for it; 0 if there is no such process.
+func processState(pid int) byte {
 	stat, err := os.ReadFile("/proc/" + itoa(pid) + "/stat")
 	if err != nil {
-		return false
+		return 0
 	}
 	_, rest, _ := bytes.Cut(stat, []byte(") "))
-	return len(rest) > 0 && rest[0] != 'Z' && rest[0] != 'X'
+	if len(rest) == 0 {
+		return 0
+	}
+	return rest[0]
 }
 
 // kill sends a signal to a process that must exist.

@@ -1,0 +1,97 @@
+//go:build slow
+
+package conformance
+
+import (
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/dserver/dserver/host/hosttest"
+)
+
+// rounds is how often something is repeated: few times if DSERVER_SOAK=short.
+func rounds(short, full int) int {
+	if os.Getenv("DSERVER_SOAK") == "short" {
+		return short
+	}
+	return full
+}
+
+// TestManyKilledWorkersAreBackSoon is TestKilledWorkerIsBackSoon with figures to
+// rely on.
+func TestManyKilledWorkersAreBackSoon(t *testing.T) {
+	in := hosttest.New(t, "multi")
+	r := newRestarts(t, in)
+	for range rounds(30, 300) {
+		r.another()
+	}
+	t.Log(r)
+	r.check()
+}
+
+// TestVerbsTimeOut stops the master in its tracks: every verb that asks it ends
+// with code 4, none of them hangs.
+func TestVerbsTimeOut(t *testing.T) {
+	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+		in.Start()
+		pid := in.Info().Pid
+		kill(t, pid, syscall.SIGSTOP)
+		waitFor(t, "the master to stand still", func() bool { return processState(pid) == 'T' })
+		defer func() {
+			// What was asked of it waits in its queue, orders to stop among it.
+			kill(t, pid, syscall.SIGCONT)
+			waitFor(t, "the master to obey", func() bool { return !in.Running() })
+		}()
+		asks := make(map[string]*process)
+		for _, line := range []string{
+			"status", "status web", "inspect", "inspect web", "loglevel web info",
+			"reload --timeout 300ms", "reload web --dry-run --timeout 300ms", "restart web --timeout 300ms", "start web --timeout 300ms",
+			"stop web --timeout 300ms", "quit web --timeout 300ms", "stop --timeout 300ms", "quit --timeout 300ms",
+		} {
+			asks[line] = begin(t, in, in.Binary, strings.Fields(line)...)
+		}
+		began := time.Now()
+		for line, p := range asks {
+			code, text := p.wait(), p.out.String()
+			if code != 4 || !strings.HasPrefix(text, "error: cannot ") {
+				t.Errorf("%s: exit code %d\n%s", line, code, text)
+			}
+		}
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("they took %v", took)
+		}
+	})
+}
+
+// TestCrashesWithoutEnd kills whatever process of an instance there is, again and
+// again at any moment of its life: it is always known what runs, a start works,
+// and nothing is left.
+func TestCrashesWithoutEnd(t *testing.T) {
+	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+		in.Configure(hosttest.Settings{Probation: 20 * time.Millisecond})
+		for i := range rounds(15, 100) {
+			in.Start()
+			master := in.Info().Pid
+			reload := begin(t, in, in.Binary, "reload")
+			// The moment must not matter: it moves through the reload.
+			<-time.After(time.Duration(i%15) * 8 * time.Millisecond)
+			if alive(master) {
+				kill(t, master, syscall.SIGKILL)
+			}
+			reload.wait()
+			waitFor(t, "the master to be known as gone, or another one", func() bool {
+				got := in.Run("status")
+				return got.Code == 3 || got.Code == 0 && in.Info().Pid != master
+			})
+			if in.Running() {
+				in.Stop() // in single mode the successor may have taken over
+			}
+			waitFor(t, "everything to end", func() bool { return len(in.Processes()) == 0 })
+		}
+		in.Start() // tidies up behind those that were killed
+		in.Stop()
+	})
+}

@@ -26,6 +26,9 @@ var _ cli.Host = (*command)(nil)
 // Start implements cli.Starter. The process becomes the master, or the launcher
 // of one, or the successor of the one that started it.
 func (c *command) Start(ctx context.Context, o cli.StartOptions) error {
+	if err := supported(); err != nil {
+		return err
+	}
 	herald, err := findHerald()
 	if err != nil {
 		return err

@@ -36,6 +36,9 @@ type daemonWord struct {
 // Daemon implements cli.Starter: the same start in a process of its own, with
 // its own session, working folder and log instead of a terminal.
 func (c *command) Daemon(ctx context.Context, o cli.StartOptions) (cli.Started, error) {
+	if err := supported(); err != nil {
+		return cli.Started{}, err
+	}
 	l, err := c.app.load(ctx, o)
 	if err != nil {
 		return cli.Started{}, err

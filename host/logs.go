@@ -12,8 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/host/logfile"
@@ -93,7 +91,7 @@ func overStandardStreams(file *os.File) error {
 	}
 	var dupErr error
 	err = raw.Control(func(fd uintptr) {
-		dupErr = errors.Join(unix.Dup3(int(fd), 1, 0), unix.Dup3(int(fd), 2, 0))
+		dupErr = errors.Join(replaceDescriptor(int(fd), 1), replaceDescriptor(int(fd), 2))
 	})
 	return errors.Join(err, dupErr)
 }

@@ -47,6 +47,9 @@ func Listen(context.Context, string, string) (*Socket, error) {
 // Hold is not supported on this system.
 func Hold(syscall.Conn) (*Socket, error) { return nil, unsupported("hold a listening socket") }
 
+// Bound is false.
+func (*Socket) Bound() bool { return false }
+
 // PacketConn is not supported on this system.
 func (*Socket) PacketConn() (net.PacketConn, error) {
 	return nil, unsupported("use a packet socket")

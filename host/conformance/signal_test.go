@@ -14,8 +14,19 @@ import (
 func foreground(t *testing.T, in *hosttest.Instance, flags ...string) *process {
 	t.Helper()
 	p := begin(t, in, in.Binary, append([]string{"start"}, flags...)...)
+	stopAtTheEnd(t, in)
 	p.says(" is ready after ")
 	return p
+}
+
+// stopAtTheEnd sees to it that an instance is stopped before its process would be
+// killed.
+func stopAtTheEnd(t *testing.T, in *hosttest.Instance) {
+	t.Cleanup(func() {
+		if in.Running() {
+			in.Stop()
+		}
+	})
 }
 
 // TestForegroundInstance: what it prints, and that stop ends it with exit code 0.

@@ -42,6 +42,7 @@ func inTerminal(t *testing.T, in *hosttest.Instance, program string, args ...str
 	w.cmd.Stdin, w.cmd.Stdout, w.cmd.Stderr = tty, tty, tty
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	w.start()
+	stopAtTheEnd(t, in)
 	go func() { _, _ = io.Copy(&w.out, window) }() // ends when the window closes
 	return w
 }

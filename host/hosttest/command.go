@@ -50,7 +50,9 @@ func (in *Instance) Command(program, verb string, args ...string) Result {
 func (in *Instance) command(ctx context.Context, program, verb string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, append([]string{verb, "--config", in.Config, "--runtime-dir", in.runtime}, args...)...)
 	cmd.Dir = in.Folder
-	cmd.Env = append(append(os.Environ(), mark+"="+in.Folder), in.Env...)
+	// Built with the race detector, every process would wait a second at its end.
+	cmd.Env = append(os.Environ(), mark+"="+in.Folder, "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(cmd.Env, in.Env...)
 	// A session of its own: a key pressed in the terminal of the tests is not
 	// meant for it, nor does it find a terminal.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

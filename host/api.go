@@ -37,14 +37,10 @@ func (m *master) await(ctx context.Context, j *reloadJob, superseded bool) (ctl.
 
 // Start implements ctl.Operator: sandboxes that were stopped run again.
 func (m *master) Start(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResult, error) {
-	ctx, cancel := outlive(ctx, m.limits().Ready)
-	defer cancel()
-	return m.each(r.Names, func(name string) (sandbox.Report, error) {
-		m.wish(name, false)
-		return m.onInstances(name, func(i instance) (sandbox.Report, error) {
+	return m.each(ctx, r.Names, m.limits().Ready, func(name string) { m.wish(name, false) },
+		func(ctx context.Context, i instance, name string) (sandbox.Report, error) {
 			return sandbox.Report{}, i.Start(ctx, name)
 		})
-	})
 }
 
 // Stop implements ctl.Operator. Without names it stops the whole master and
@@ -57,29 +53,17 @@ func (m *master) Stop(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResul
 	if len(r.Names) == 0 {
 		return m.stopAll(ctx, limit, why)
 	}
-	ctx, cancel := outlive(ctx, limit)
-	defer cancel()
-	return m.each(r.Names, func(name string) (sandbox.Report, error) {
-		m.wish(name, true)
-		return m.onInstances(name, func(i instance) (sandbox.Report, error) { return i.Stop(ctx, name) })
-	})
+	return m.each(ctx, r.Names, limit, func(name string) { m.wish(name, true) },
+		func(ctx context.Context, i instance, name string) (sandbox.Report, error) { return i.Stop(ctx, name) })
 }
 
 // Restart implements ctl.Operator: Serve is called again in the code that runs.
 func (m *master) Restart(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResult, error) {
 	limits := m.limits()
-	ctx, cancel := outlive(ctx, limits.Drain+limits.Ready)
-	defer cancel()
-	return m.each(r.Names, func(name string) (sandbox.Report, error) {
-		m.wish(name, false)
-		return m.onInstances(name, func(i instance) (sandbox.Report, error) { return i.Restart(ctx, name) })
-	})
-}
-
-// outlive gives what is done for a caller its own time limit: who does not want
-// to wait any longer must not cut what runs.
-func outlive(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), limit)
+	return m.each(ctx, r.Names, limits.Drain+limits.Ready, func(name string) { m.wish(name, false) },
+		func(ctx context.Context, i instance, name string) (sandbox.Report, error) {
+			return i.Restart(ctx, name)
+		})
 }
 
 // LogLevel implements ctl.Operator. The level outlives restarts and reloads.
@@ -88,12 +72,10 @@ func (m *master) LogLevel(ctx context.Context, r ctl.ActionRequest) (ctl.ActionR
 	if err != nil {
 		return ctl.ActionResult{}, ctl.Problemf(ctl.ErrInvalid, "%v", err)
 	}
-	return m.each(r.Names, func(name string) (sandbox.Report, error) {
-		m.wishLevel(name, r.Level)
-		return m.onInstances(name, func(i instance) (sandbox.Report, error) {
+	return m.each(ctx, r.Names, m.limits().Ready, func(name string) { m.wishLevel(name, r.Level) },
+		func(ctx context.Context, i instance, name string) (sandbox.Report, error) {
 			return sandbox.Report{}, i.SetLevel(ctx, name, level)
 		})
-	})
 }
 
 func (m *master) stopAll(ctx context.Context, limit time.Duration, why string) (ctl.ActionResult, error) {
@@ -109,22 +91,25 @@ func (m *master) stopAll(ctx context.Context, limit time.Duration, why string) (
 	}, nil
 }
 
-// each acts on sandboxes one after the other, in the order given. An unknown
-// name stops it before anything was done; what fails for one does not keep the
-// others from it.
-func (m *master) each(names []string, act func(name string) (sandbox.Report, error)) (ctl.ActionResult, error) {
-	if m.isStopping() {
-		return ctl.ActionResult{}, ctl.Problemf(ctl.ErrRefused, "%v", errStopping)
+// action is what is done to a sandbox in one process.
+type action func(ctx context.Context, i instance, name string) (sandbox.Report, error)
+
+// each acts on sandboxes one after the other, in the order given, within limit
+// for each. An unknown name stops it before anything was done; what fails for one
+// does not keep the others from it. The end of ctx ends the wait for a reload
+// that is under way, but nothing that has begun.
+func (m *master) each(ctx context.Context, names []string, limit time.Duration, wish func(name string), act action) (ctl.ActionResult, error) {
+	if err := m.changes.take(ctx); err != nil {
+		return ctl.ActionResult{}, ctl.Problemf(ctl.ErrTimeout, "another change is under way: %v", err)
 	}
-	p := m.currentPlan()
-	for _, name := range names {
-		if _, ok := p.workerOf(name); !ok {
-			return ctl.ActionResult{}, ctl.Problemf(ctl.ErrNotFound, "%v", &UnknownSandboxError{Name: name, Known: p.names()})
-		}
+	defer m.changes.give()
+	if err := m.mayAct(names); err != nil {
+		return ctl.ActionResult{}, err
 	}
 	var result ctl.ActionResult
 	for _, name := range names {
-		report, err := act(name)
+		wish(name)
+		report, err := m.onInstances(context.WithoutCancel(ctx), name, limit, act)
 		done := ctl.Action{Name: name, State: m.sandbox(name).State}
 		if err != nil {
 			done.Error = err.Error()
@@ -135,8 +120,27 @@ func (m *master) each(names []string, act func(name string) (sandbox.Report, err
 	return result, nil
 }
 
+// mayAct tells why nothing can be done to these sandboxes now; nil if it can.
+func (m *master) mayAct(names []string) error {
+	switch {
+	case m.isStopping():
+		return ctl.Problemf(ctl.ErrRefused, "%v", errStopping)
+	case m.hasHeir():
+		return ctl.Problemf(ctl.ErrBusy, "a new process has just become the master").WithHint("try again")
+	}
+	p := m.currentPlan()
+	for _, name := range names {
+		if _, ok := p.workerOf(name); !ok {
+			return ctl.Problemf(ctl.ErrNotFound, "%v", &UnknownSandboxError{Name: name, Known: p.names()})
+		}
+	}
+	return nil
+}
+
 // onInstances acts on a sandbox in every process that runs it.
-func (m *master) onInstances(name string, act func(instance) (sandbox.Report, error)) (sandbox.Report, error) {
+func (m *master) onInstances(ctx context.Context, name string, limit time.Duration, act action) (sandbox.Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	worker, _ := m.currentPlan().workerOf(name)
 	var all sandbox.Report
 	var errs []error
@@ -149,7 +153,7 @@ func (m *master) onInstances(name string, act func(instance) (sandbox.Report, er
 			errs = append(errs, fmt.Errorf("worker %s is %s", g.place(), state))
 			continue
 		}
-		report, err := act(g.run)
+		report, err := act(ctx, g.run, name)
 		all.Cut = append(all.Cut, report.Cut...)
 		errs = append(errs, err)
 	}

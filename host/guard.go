@@ -32,8 +32,10 @@ func (m *master) guard(ctx context.Context) {
 // vanished. Sandboxes' sockets in the folder need new descriptors in the
 // processes that accept on them, so these are replaced by a reload.
 func (m *master) restore() {
-	m.transitions.Lock()
-	defer m.transitions.Unlock()
+	if m.transitions.take(m.group.Context()) != nil {
+		return
+	}
+	defer m.transitions.give()
 	vanished, err := m.lock.Restore()
 	if err != nil {
 		m.log.Error("cannot make the runtime folder again", "error", err)

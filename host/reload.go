@@ -22,10 +22,13 @@ const (
 // reload brings a new build and its configuration in. It is called by the
 // reloader, one at a time.
 func (m *master) reload(ctx context.Context, j *reloadJob) ctl.ReloadResult {
-	m.transitions.Lock()
-	defer m.transitions.Unlock()
-	began := time.Now()
 	result := ctl.ReloadResult{ID: j.id}
+	give, err := takeAll(ctx, m.changes, m.transitions)
+	if err != nil {
+		return m.reloadEnded(result, outcomeRefused, err)
+	}
+	defer give()
+	began := time.Now()
 	next, err := m.prepare(ctx, j.request)
 	if err != nil {
 		return m.reloadEnded(result, outcomeRefused, err)
@@ -149,7 +152,10 @@ func (m *master) apply(ctx context.Context, c change, began time.Time, result ct
 	m.warn(c.next)
 	m.sockets.keepOnly(c.next.sandboxes())
 	m.resume()
-	return t.ready, m.writeState()
+	if err := m.writeState(); err != nil {
+		m.log.Warn("cannot write the state", "error", err)
+	}
+	return t.ready, nil
 }
 
 // entrust completes the workload of a successor, and makes the control socket

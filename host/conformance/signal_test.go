@@ -15,7 +15,7 @@ func foreground(t *testing.T, in *hosttest.Instance, flags ...string) *process {
 	t.Helper()
 	p := begin(t, in, in.Binary, append([]string{"start"}, flags...)...)
 	stopAtTheEnd(t, in)
-	p.says(" is ready after ")
+	p.says("\nlog: ") // the last line of what it says when it is ready
 	return p
 }
 

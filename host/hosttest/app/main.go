@@ -7,6 +7,7 @@ import (
 	"github.com/dserver/dserver/host"
 	"github.com/dserver/dserver/sandbox/gfservice"
 	"github.com/dserver/dserver/sandbox/httpservice"
+	"github.com/dserver/dserver/sandbox/rpcservice"
 )
 
 func main() {
@@ -15,7 +16,7 @@ func main() {
 		os.Exit(exitCode)
 	}
 	app := host.New("app")
-	app.Add(newMath())
+	app.Add(rpcservice.New("math", mathRoutes))
 	app.Add(httpservice.New("web", routes()))
 	app.Add(gfservice.New("shop", shop))
 	app.Add(faulty{}, host.InWorker("web"))

@@ -3,54 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
 	"os"
 	"time"
 
 	"github.com/dserver/dserver/rpc"
-	"github.com/dserver/dserver/sandbox"
 )
 
-// mathService is the rpc sandbox.
-type mathService struct{}
-
-func newMath() sandbox.Service { return mathService{} }
-
-// Name implements sandbox.Service.
-func (mathService) Name() string { return "math" }
-
-// Serve implements sandbox.Service.
-func (mathService) Serve(ctx context.Context, box *sandbox.Box) error {
-	e, err := rpc.New(rpc.Config{Name: box.Name(), Logger: box.Logger()})
-	if err != nil {
-		return err
-	}
-	if err := mathRoutes(e); err != nil {
-		return err
-	}
-	listeners, err := box.Listeners()
-	if err != nil {
-		return err
-	}
-	for _, ln := range listeners {
-		box.Go("accept on "+ln.Addr().String(), func(context.Context) {
-			if err := e.Serve(ln); !errors.Is(err, rpc.ErrClosed) && !errors.Is(err, net.ErrClosed) {
-				box.Logger().Error("cannot go on accepting", "error", err)
-			}
-		})
-	}
-	box.Ready()
-	<-box.Drain()
-	var cut *rpc.CutError
-	if err := e.Shutdown(ctx); errors.As(err, &cut) {
-		for _, c := range cut.Calls {
-			box.Cut(fmt.Sprintf("%s from %s", c.Method, c.Peer))
-		}
-	}
-	return nil
-}
-
+// mathRoutes are those of the rpc sandbox.
 func mathRoutes(e *rpc.Endpoint) error {
 	return errors.Join(
 		rpc.Handle(e, "/math/add", func(_ rpc.Context, numbers []int) (int, error) {

@@ -45,14 +45,19 @@ func underLoad(t *testing.T, in *hosttest.Instance, o load.Options, body func(l 
 	body(l)
 }
 
-// reloadUnderLoad reloads a new build n times while clients are at work.
-func reloadUnderLoad(t *testing.T, in *hosttest.Instance, n int, pause time.Duration, o load.Options) {
+// reloadUnderLoad reloads a new build n times while clients are at work. With
+// names each reload is one of the next of these sandboxes alone.
+func reloadUnderLoad(t *testing.T, in *hosttest.Instance, n int, pause time.Duration, o load.Options, names ...string) {
 	t.Helper()
 	in.Start()
 	underLoad(t, in, o, func(l *load.Load) {
 		for i := range n {
 			in.Install(hosttest.Build{Label: fmt.Sprintf("build-%d", i)})
-			result, err := in.Reload(t.Context(), ctl.ReloadRequest{})
+			var request ctl.ReloadRequest
+			if len(names) > 0 {
+				request.Names = []string{names[i%len(names)]}
+			}
+			result, err := in.Reload(t.Context(), request)
 			l.Mark(time.Now())
 			if err != nil || result.Outcome != "committed" {
 				t.Fatalf("reload %d: %+v, %v", i+1, result, err)
@@ -74,5 +79,21 @@ func reloadUnderLoad(t *testing.T, in *hosttest.Instance, n int, pause time.Dura
 func TestReloadLosesNothing(t *testing.T) {
 	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		reloadUnderLoad(t, in, 3, 500*time.Millisecond, load.Options{Slow: 500 * time.Millisecond})
+	})
+}
+
+// A restart of one sandbox keeps its socket: what comes meanwhile waits.
+func TestRestartLosesNothing(t *testing.T) {
+	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+		in.Start()
+		underLoad(t, in, load.Options{Slow: 300 * time.Millisecond}, func(l *load.Load) {
+			for _, name := range []string{"math", "web", "shop"} {
+				result, err := in.Client.Restart(t.Context(), ctl.ActionRequest{Names: []string{name}})
+				l.Mark(time.Now())
+				if err != nil || len(result.Results) != 1 || result.Results[0].Error != "" || len(result.Cut) > 0 {
+					t.Errorf("restart of %s: %+v, %v", name, result, err)
+				}
+			}
+		})
 	})
 }

@@ -35,6 +35,32 @@ func TestReloadUnderLoadWithDefaultProbation(t *testing.T) {
 	})
 }
 
+// Two processes share each socket of a worker with two instances.
+func TestReloadUnderLoadWithInstances(t *testing.T) {
+	in := hosttest.New(t, "multi")
+	in.Configure(hosttest.Settings{Extra: "\n[worker.math]\ninstances = 2\n\n[worker.web]\ninstances = 2\n"})
+	reloadUnderLoad(t, in, soak(5, 30), 700*time.Millisecond, load.Options{})
+}
+
+func TestReloadOfOneSandboxUnderLoad(t *testing.T) {
+	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+		reloadUnderLoad(t, in, soak(6, 30), 700*time.Millisecond, load.Options{}, "math", "web", "shop")
+	})
+}
+
+// Many busy clients fill the queues of the sockets, so that connections wait in
+// them whenever a generation lets go.
+func TestReloadUnderManyNewConnections(t *testing.T) {
+	for _, only := range []string{"new connection", "dial per call"} {
+		t.Run(only, func(t *testing.T) {
+			hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+				o := load.Options{Pause: time.Millisecond, Clients: 32, Only: only}
+				reloadUnderLoad(t, in, soak(5, 25), 300*time.Millisecond, o)
+			})
+		})
+	}
+}
+
 func TestStopDuringReloadAtAnyMoment(t *testing.T) {
 	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) { stopDuringReloads(t, in, 20) })
 }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/dserver/dserver/rpc"
@@ -24,6 +25,10 @@ type Options struct {
 	// is half as long. It must stay well below the quiet time of an HTTP drain, in
 	// which a connection without requests is closed. Default 150 ms.
 	Pause time.Duration
+	// Clients is how many clients each class has. Default 3, and 2 for slow ones.
+	Clients int
+	// Only limits the load to classes whose names end with it. Default: all.
+	Only string
 }
 
 // class is one way of using a target.
@@ -46,15 +51,36 @@ type client interface {
 const patience = 20 * time.Second
 
 func classes(t Target, e *rpc.Endpoint, o Options) []class {
-	named := func(name string) string { return fmt.Sprintf("%s %s %s", t.Label, t.Network, name) }
+	all := httpClasses(t, o)
 	if t.RPC {
-		session := e.Client(t.Network + "://" + t.Address)
-		return []class{
-			{named("long session"), 3, o.Pause, func() client { return &caller{session: session} }},
-			{named("dial per call"), 3, o.Pause, func() client { return &dialler{endpoint: e, address: session.Address()} }},
-			{named("slow call"), 2, o.Pause, func() client { return &caller{session: session, sleep: o.Slow} }},
-		}
+		all = rpcClasses(t, e, o)
 	}
+	wanted := all[:0]
+	for _, c := range all {
+		if !strings.HasSuffix(c.name, o.Only) {
+			continue
+		}
+		c.name = t.Label + " " + t.Network + " " + c.name
+		c.pause = o.Pause
+		if o.Clients > 0 {
+			c.clients = o.Clients
+		}
+		wanted = append(wanted, c)
+	}
+	return wanted
+}
+
+func rpcClasses(t Target, e *rpc.Endpoint, o Options) []class {
+	address := t.Network + "://" + t.Address
+	session := e.Client(address)
+	return []class{
+		{name: "long session", clients: 3, client: func() client { return &caller{session: session} }},
+		{name: "dial per call", clients: 3, client: func() client { return &dialler{endpoint: e, address: address} }},
+		{name: "slow call", clients: 2, client: func() client { return &caller{session: session, sleep: o.Slow} }},
+	}
+}
+
+func httpClasses(t Target, o Options) []class {
 	slow := fmt.Sprintf("/sleep?ms=%d", o.Slow.Milliseconds())
 	web := func(keep bool, method, path string) func() client {
 		return func() client {
@@ -62,9 +88,9 @@ func classes(t Target, e *rpc.Endpoint, o Options) []class {
 		}
 	}
 	return []class{
-		{named("new connection"), 3, o.Pause, web(false, "GET", "/")},
-		{named("kept GET"), 3, o.Pause, web(true, "GET", "/")},
-		{named("kept POST"), 3, o.Pause, web(true, "POST", "/echo")},
-		{named("slow GET"), 2, o.Pause, web(true, "GET", slow)},
+		{name: "new connection", clients: 3, client: web(false, "GET", "/")},
+		{name: "kept GET", clients: 3, client: web(true, "GET", "/")},
+		{name: "kept POST", clients: 3, client: web(true, "POST", "/echo")},
+		{name: "slow GET", clients: 2, client: web(true, "GET", slow)},
 	}
 }

@@ -84,6 +84,9 @@ func newSuccessor(ctx context.Context, a *App, stdout, stderr io.Writer) (*maste
 // takeEnvironment reads what is meant for this process alone and removes it, so
 // that no child of a sandbox sees it.
 func (m *master) takeEnvironment() error {
+	if err := inherit.CloseOnExec(); err != nil {
+		return err
+	}
 	m.notify = os.Getenv("NOTIFY_SOCKET")
 	m.watchdog = watchdogInterval(os.Getenv)
 	number, ok, err := takeNumber(lifelineVar)

@@ -124,6 +124,9 @@ type handed struct {
 // takeHanded takes over the descriptors and removes what told of them from the
 // environment, so that no child of a sandbox sees it.
 func takeHanded() (handed, error) {
+	if err := inherit.CloseOnExec(); err != nil {
+		return handed{}, err
+	}
 	numbers, err := controlNumbers(os.Getenv(controlVar))
 	if err != nil {
 		return handed{}, err

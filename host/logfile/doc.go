@@ -34,6 +34,6 @@
 // [Reader] needs no Writer, uses bounded memory whatever the size of the
 // files, and misses no line while it follows.
 //
-// It is for package host and imports internal packages only. Writer, Reader,
-// handlers and [Levels] are safe for concurrent use.
+// It is for package host and imports internal packages only. A Writer, a
+// Reader and handlers are safe for concurrent use.
 package logfile

@@ -108,11 +108,3 @@ func TestHandlerFormat(t *testing.T) {
 }
 
 var noonUTC = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-
-func TestLevelsAreOfEachName(t *testing.T) {
-	levels := logfile.NewLevels(slog.LevelWarn)
-	levels.Of("a").Set(slog.LevelDebug)
-	if a, b := levels.Of("a").Level(), levels.Of("b").Level(); a != slog.LevelDebug || b != slog.LevelWarn {
-		t.Errorf("a is %v, b is %v", a, b)
-	}
-}

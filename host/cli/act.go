@@ -93,7 +93,7 @@ func (s *shell) logLevelVerb() *cobra.Command {
 	var output *format
 	cmd := &cobra.Command{
 		Use:     "loglevel NAME LEVEL",
-		Short:   "Set the log level of a sandbox until the next reload",
+		Short:   "Set the log level of a sandbox, until the master ends",
 		GroupID: groupRun,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := arguments(2, 2, "a name and a level")(cmd, args); err != nil {

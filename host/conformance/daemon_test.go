@@ -21,9 +21,9 @@ func TestDaemonThatFails(t *testing.T) {
 			{"exit", []string{"error: cannot start app: ", "exit status 3", "  | faulty says goodbye", "  | faulty ends at once"}},
 			{"error", []string{"error: cannot start app: ", `cannot start sandbox "faulty": failing as told`}},
 			{"panic", []string{"error: cannot start app: ", "panic: as told"}},
-			{"never-ready", []string{"error: cannot start app: ", "not ready in time (ready_timeout 300ms)", "faulty"}},
+			{"never-ready", []string{"error: cannot start app: ", "not ready in time (ready_timeout 2s)", "faulty"}},
 		} {
-			in.Configure(hosttest.Settings{Fault: c.fault, ReadyTimeout: 300 * time.Millisecond})
+			in.Configure(hosttest.Settings{Fault: c.fault, ReadyTimeout: 2 * time.Second})
 			got := in.Command(in.Binary, "start", "-d")
 			if got.Code != 1 {
 				t.Errorf("%s: %v\nwant exit code 1", c.fault, got)
@@ -50,8 +50,8 @@ func TestDaemonThatTakesTooLong(t *testing.T) {
 		in.Configure(hosttest.Settings{Fault: "slow-ready", After: time.Minute})
 		for _, flags := range [][]string{{"-d"}, {}} {
 			began := time.Now()
-			got := in.Command(in.Binary, "start", append(flags, "--timeout", "200ms")...)
-			if got.Code != 4 || !strings.Contains(got.Stderr, "not ready within 200ms") || !strings.Contains(got.Stderr, "faulty") {
+			got := in.Command(in.Binary, "start", append(flags, "--timeout", "2s")...)
+			if got.Code != 4 || !strings.Contains(got.Stderr, "not ready within 2s") || !strings.Contains(got.Stderr, "faulty") {
 				t.Errorf("start %v: %v\nwant exit code 4, the limit and who is late", flags, got)
 			}
 			if n := strings.Count(got.Stderr, "error: cannot start app: timed out"); n != 1 && len(flags) == 0 {

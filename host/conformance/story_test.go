@@ -267,7 +267,7 @@ func reloads() []step {
 		{verb: "reload", code: 1, do: func(s *story) { s.in.InstallFile([]byte("no program"), 0o755) }},
 		{verb: "reload", code: 0, do: func(s *story) {
 			s.in.Install(hosttest.Build{Label: "third"})
-			s.in.Configure(hosttest.Settings{DrainTimeout: 19e9})
+			s.in.Configure(hosttest.Settings{DrainTimeout: 19 * time.Second})
 		}},
 		{verb: "status", code: 0, do: quiet},
 		{verb: "reload", code: 1, do: func(s *story) {
@@ -384,11 +384,11 @@ func ends() []step {
 			s.held.release()
 			waitFor(s.t, "the end", func() bool { return !s.in.Running() })
 		}},
-		{verb: "start -d --timeout 100ms", code: 4, own: true, do: func(s *story) {
-			s.in.Configure(hosttest.Settings{Fault: "slow-ready", After: 5e9})
+		{verb: "start -d --timeout 2s", code: 4, own: true, do: func(s *story) {
+			s.in.Configure(hosttest.Settings{Fault: "slow-ready", After: time.Minute})
 		}},
 		{verb: "status", code: 3},
-		{verb: "start --timeout 100ms", code: 4, own: true},
+		{verb: "start --timeout 2s", code: 4, own: true},
 		{verb: "start -d", code: 1, own: true, do: func(s *story) { s.in.Configure(hosttest.Settings{Fault: "error"}) }},
 		{verb: "start -d", code: 1, own: true, do: func(s *story) { s.in.Configure(hosttest.Settings{Fault: "exit"}) }},
 		{verb: "start -d", code: 1, own: true, do: func(s *story) { s.in.Configure(hosttest.Settings{Fault: "panic"}) }},

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -144,8 +145,11 @@ func copyFile(from, to string) error {
 
 // replaceFile puts a new file in the place of what path names. The descriptor it
 // writes to is closed before the file gets its name: the kernel starts nothing
-// that is open for writing.
+// that is open for writing. A process that another goroutine forks meanwhile would
+// hold it open until its exec, hence the lock.
 func replaceFile(path string, content []byte, mode os.FileMode) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	file, err := os.CreateTemp(filepath.Dir(path), "new")
 	if err != nil {
 		return err

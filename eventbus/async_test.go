@@ -194,8 +194,10 @@ func TestAnAsyncHandlerOutlivesThePublishersContextWithItsValues(t *testing.T) {
 	release := make(chan struct{})
 	on(t, b, eventbus.Options{Async: true}, func(ctx context.Context, _ tick) error {
 		<-release
-		if ctx.Err() != nil || ctx.Value(key{}) != "value" {
-			t.Errorf("got %v, %v", ctx.Err(), ctx.Value(key{}))
+		inner, cancel := context.WithCancel(ctx)
+		defer cancel()
+		if inner.Err() != nil || context.Cause(ctx) != nil || ctx.Value(key{}) != "value" {
+			t.Errorf("got %v, %v, %v", inner.Err(), context.Cause(ctx), ctx.Value(key{}))
 		}
 		return nil
 	})
@@ -338,23 +340,28 @@ func TestCloseGivesUpAndNamesWhoStillRuns(t *testing.T) {
 		release := make(chan struct{})
 		polite := on(t, b, eventbus.Options{Name: "polite", Async: true}, func(ctx context.Context, _ tick) error {
 			<-ctx.Done()
-			return context.Cause(ctx)
+			if err := context.Cause(ctx); err != eventbus.ErrClosed {
+				t.Errorf("the cause is %v", err)
+			}
+			return ctx.Err()
 		})
 		deaf := on(t, b, eventbus.Options{Name: "deaf", Async: true, Queue: 2, Full: eventbus.Wait}, func(context.Context, tick) error {
 			<-release
 			return nil
 		})
+		publishing, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
 		publisher := make(chan error, 1)
 		go func() {
 			var errs []error
 			for range 4 {
-				errs = append(errs, eventbus.Emit(context.Background(), b, tick{}))
+				errs = append(errs, eventbus.Emit(publishing, b, tick{}))
 			}
 			publisher <- errors.Join(errs...)
 		}()
 		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
 		err := b.Close(ctx)
 		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "deaf") {
 			t.Errorf("got %v", err)

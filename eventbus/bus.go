@@ -120,10 +120,10 @@ func (b *Bus) emitFailure(ctx context.Context, e *DeliveryError) {
 func (b *Bus) Close(ctx context.Context) error {
 	b.gate.shut()
 	late := b.gate.wait(ctx)
-	b.workers.Cancel(ErrClosed)
 	for _, s := range b.all() {
 		s.Remove()
 	}
+	b.workers.Cancel(ErrClosed)
 	err := b.workers.Wait(ctx)
 	if err == nil {
 		err = late

@@ -131,7 +131,7 @@ func (s *Subscription) work(ctx context.Context) {
 	for {
 		select {
 		case i := <-s.queue:
-			if s.removed.Load() || ctx.Err() != nil {
+			if s.removed.Load() {
 				s.drop()
 			} else {
 				s.handle(ctx, i)

@@ -93,3 +93,34 @@ func TestWhatNobodyAsksForIsForgotten(t *testing.T) {
 		}
 	})
 }
+
+// TestAWatchSeesANodeExpireInTime: also if the watching registry itself renews,
+// and so looks, much less often.
+func TestAWatchSeesANodeExpireInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.NewStore()
+		short, long := memory.Connect(store, time.Minute), memory.Connect(store, 24*time.Hour)
+		if _, err := short.Register(t.Context(), "users", registry.Node{Address: "10.0.0.1:80"}); err != nil {
+			t.Fatal(err)
+		}
+		short.Cut(true)
+		start := time.Now()
+		for s, err := range long.Watch(t.Context(), "users") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(s.Nodes) == 0 {
+				break
+			}
+		}
+		if took := time.Since(start); took != time.Minute {
+			t.Errorf("seen after %v, want 1m", took)
+		}
+		short.Cut(false)
+		for _, r := range []*memory.Client{short, long} {
+			if err := r.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

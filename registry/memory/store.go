@@ -43,7 +43,7 @@ type view struct {
 	changed <-chan struct{} // closed when it may have changed otherwise
 }
 
-// put sets or renews a lease.
+// put sets or renews a lease. The store keeps n, which nobody changes any more.
 func (s *Store) put(service string, n registry.Node, by *owner, ttl time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,7 +60,7 @@ func (s *Store) put(service string, n registry.Node, by *owner, ttl time.Duratio
 		s.services[service] = make(map[string]*lease)
 	}
 	expires := time.Now().Add(ttl)
-	s.services[service][n.ID] = &lease{node: n.Clone(), owner: by, expires: expires}
+	s.services[service][n.ID] = &lease{node: n, owner: by, expires: expires}
 	s.next = earlier(s.next, expires)
 	if held == nil || !held.node.Equal(n) {
 		s.tell()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/dserver/dserver/host/cli"
@@ -46,17 +47,12 @@ func (m *master) preflight(ctx context.Context, b *build) (d document, err error
 	if err != nil {
 		return d, fmt.Errorf("cannot run the new build: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, fmt.Sprintf("/proc/self/fd/%d", number))
-	cmd.Args = append([]string{b.path}, checkArgs(m.options)...)
-	cmd.Env = append(os.Environ(), m.private...)
-	cmd.WaitDelay = time.Second
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
-	if err := cmd.Run(); err != nil {
-		return d, &CheckError{Path: b.path, Output: lines(said.String()), Err: errors.Join(context.Cause(ctx), err)}
+	out, said, err := m.checkWhenWritten(ctx, fmt.Sprintf("/proc/self/fd/%d", number), b.path)
+	if err != nil {
+		return d, &CheckError{Path: b.path, Output: lines(said), Err: errors.Join(context.Cause(ctx), err)}
 	}
 	var manifest cli.Manifest
-	err = json.Unmarshal(out.Bytes(), &manifest)
+	err = json.Unmarshal(out, &manifest)
 	if err == nil {
 		d, err = decodeDocument(manifest.Plan)
 	}
@@ -64,6 +60,47 @@ func (m *master) preflight(ctx context.Context, b *build) (d document, err error
 		return d, &CheckError{Path: b.path, Err: fmt.Errorf("its manifest is not readable: %w", err)}
 	}
 	return d, nil
+}
+
+// A build that was written a moment ago may still be open for writing in a process
+// that was forked meanwhile, until that one executes its own program.
+const (
+	busyTries = 10
+	busyWait  = 20 * time.Millisecond
+)
+
+func (m *master) checkWhenWritten(ctx context.Context, file, name string) (out []byte, said string, err error) {
+	for range busyTries {
+		out, said, err = m.check(ctx, file, name)
+		if !errors.Is(err, syscall.ETXTBSY) || !wait(ctx, busyWait) {
+			break
+		}
+	}
+	return out, said, err
+}
+
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// check runs the executable at file, which calls itself name, and gives what it
+// printed.
+func (m *master) check(ctx context.Context, file, name string) (out []byte, said string, err error) {
+	cmd := exec.CommandContext(ctx, file)
+	cmd.Args = append([]string{name}, checkArgs(m.options)...)
+	cmd.Env = append(os.Environ(), m.private...)
+	cmd.WaitDelay = time.Second
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = cmd.Run()
+	return stdout.Bytes(), stderr.String(), err
 }
 
 func lines(text string) []string {

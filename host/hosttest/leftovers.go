@@ -107,23 +107,25 @@ type Process struct {
 func (p Process) String() string { return fmt.Sprintf("%d %s", p.Pid, p.Args) }
 
 // Processes lists the processes that were started by the instance or by verbs for
-// it, by pid. Zombies are not among them.
+// it, by pid: those that have its mark in their environment or its folder in
+// their arguments. Zombies are not among them.
 func (in *Instance) Processes() (found []Process) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		in.tb.Error(err)
 	}
-	wanted := []byte(mark + "=" + in.Folder + "\x00")
+	marked := []byte(mark + "=" + in.Folder + "\x00")
 	for _, entry := range entries {
 		pid, err := strconv.Atoi(entry.Name())
 		if err != nil {
 			continue
 		}
-		environ, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "environ"))
-		if err != nil || !bytes.Contains(append(environ, 0), wanted) {
-			continue // it has ended, belongs to somebody else, or is another one
-		}
+		// What cannot be read has ended, or belongs to somebody else.
+		environ, _ := os.ReadFile(filepath.Join("/proc", entry.Name(), "environ"))
 		args, _ := os.ReadFile(filepath.Join("/proc", entry.Name(), "cmdline"))
+		if !bytes.Contains(append(environ, 0), marked) && !bytes.Contains(args, []byte(in.Folder+"/")) {
+			continue
+		}
 		text := strings.TrimSpace(string(bytes.ReplaceAll(args, []byte{0}, []byte(" "))))
 		found = append(found, Process{Pid: pid, Args: text})
 	}

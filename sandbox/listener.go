@@ -30,9 +30,10 @@ type Listener struct {
 	inner deadlineListener
 	gate  *gate
 
-	halted atomic.Bool
-	once   sync.Once
-	halt   chan struct{} // closed when no more connections are wanted
+	halted    atomic.Bool
+	once      sync.Once
+	halt      chan struct{} // closed when no more connections are wanted
+	accepting sync.RWMutex  // read-locked by every Accept that is on its way to the socket
 }
 
 // deadlineListener is what net.TCPListener and net.UnixListener have in common.
@@ -66,6 +67,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 	case <-l.halt:
 		return nil, l.closedError()
 	}
+	l.accepting.RLock()
+	defer l.accepting.RUnlock()
 	if l.halted.Load() {
 		return nil, l.closedError()
 	}
@@ -86,14 +89,19 @@ func (l *Listener) Close() error {
 	return l.inner.Close()
 }
 
-// stop makes Accept return net.ErrClosed. A past deadline lives in this process'
-// poller alone, unlike shutdown(2) or a flag of the shared description.
+// stop makes Accept return net.ErrClosed; when it returns no connection is taken
+// any more. A past deadline lives in this process' poller alone, unlike
+// shutdown(2) or a flag of the shared description.
 func (l *Listener) stop() {
 	l.once.Do(func() {
 		l.halted.Store(true)
 		close(l.halt)
 		// It fails only if the descriptor is closed already, which serves as well.
 		_ = l.inner.SetDeadline(time.Unix(1, 0))
+		// An Accept that the deadline has woken still takes a connection that
+		// arrives before it runs.
+		l.accepting.Lock()
+		l.accepting.Unlock()
 	})
 }
 

@@ -39,13 +39,14 @@ type Instance struct {
 // New makes an instance of mode single or multi that does not run yet.
 func New(tb testing.TB, mode string) *Instance {
 	tb.Helper()
+	pristine := program(tb)
 	folder, err := os.MkdirTemp("", "ht")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	runtime := filepath.Join(folder, "run")
 	in := &Instance{
-		tb: tb, Mode: mode, Folder: folder, pristine: program(tb), runtime: runtime,
+		tb: tb, Mode: mode, Folder: folder, pristine: pristine, runtime: runtime,
 		Binary: filepath.Join(folder, "app"), Config: filepath.Join(folder, "dserver.toml"),
 		Log: filepath.Join(runtime, Name, "log", "dserver.log"), socket: filepath.Join(runtime, Name, "ctl.sock"),
 	}

@@ -53,11 +53,20 @@ func (b *buffer) String() string {
 // own without a terminal. It is killed at the end of the test if it has not ended.
 func begin(t *testing.T, in *hosttest.Instance, program string, args ...string) *process {
 	t.Helper()
+	return beginInto(t, in, nil, program, args...)
+}
+
+// beginInto is begin with a file for the output.
+func beginInto(t *testing.T, in *hosttest.Instance, out *os.File, program string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, cmd: exec.Command(program, append(args, global(in)...)...), ended: make(chan struct{})}
 	p.cmd.Dir = in.Folder
 	p.cmd.Env = append(os.Environ(), instanceMark+"="+in.Folder)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
+	if out != nil {
+		p.cmd.Stdout, p.cmd.Stderr = out, out
+	}
 	p.start()
 	return p
 }

@@ -204,3 +204,19 @@ func oneVerb(t *testing.T, dir string, env []string, program string, args ...str
 	}
 	return hosttest.Result{Code: cmd.ProcessState.ExitCode(), Stdout: out.String(), Stderr: errs.String()}
 }
+
+// shortFolder is a folder in which the path of a unix socket is not too long, as
+// it may be in that of the test.
+func shortFolder(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "ht")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(folder); err != nil {
+			t.Error(err)
+		}
+	})
+	return folder
+}

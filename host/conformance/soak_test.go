@@ -66,6 +66,34 @@ func TestVerbsTimeOut(t *testing.T) {
 	})
 }
 
+// TestVanishedFolderIsMadeAgain: as when a user logs out, and the folder for what
+// runs goes. Nobody can reach the instance for some seconds; it serves on.
+func TestVanishedFolderIsMadeAgain(t *testing.T) {
+	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+		in.Start()
+		address := in.Addr("web", "tcp")
+		if err := os.RemoveAll(ownFolder(in)); err != nil {
+			t.Fatal(err)
+		}
+		if got := in.Run("status"); got.Code != 3 {
+			t.Errorf("status: %v", got)
+		}
+		if _, err := get(t.Context(), address, "/"); err != nil {
+			t.Error(err)
+		}
+		waitFor(t, "the instance to be found again", func() bool { return in.Run("status").Code == 0 })
+		for _, network := range []string{"tcp", "unix"} {
+			waitFor(t, "an answer on "+network, func() bool {
+				got := in.Run("call", network+"://"+in.Addr("math", network), "/math/add", "[1,2]", "--timeout", "1s")
+				return got.Code == 0
+			})
+		}
+		in.MustReload(hosttest.Build{Label: "second"})
+		in.Stop()
+		in.AssertGone()
+	})
+}
+
 // TestCrashesWithoutEnd kills whatever process of an instance there is, again and
 // again at any moment of its life: it is always known what runs, a start works,
 // and nothing is left.

@@ -159,6 +159,7 @@ func whileNothingRuns() []step {
 		{verb: "check", code: 0},
 		{verb: "version", code: 0},
 		{verb: "completion bash", code: 0},
+		{verb: "__complete status w", code: 0},
 		{verb: "call tcp://127.0.0.1:1 /math/add [1]", code: 1},
 		{verb: "start nobody", code: 1},
 		{verb: "start -d nobody", code: 1},
@@ -197,6 +198,8 @@ func lookAround() []step {
 		{verb: "ctl inspect web", code: 0},
 		{verb: "version --output json", code: 0},
 		{verb: "check --output json", code: 0},
+		{verb: "__complete status w", code: 0},
+		{verb: "__complete loglevel web d", code: 0},
 	}
 }
 

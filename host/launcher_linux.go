@@ -130,7 +130,7 @@ func (l *launcher) stand(signals <-chan os.Signal) int {
 		select {
 		case s := <-signals:
 			if s == syscall.SIGCHLD {
-				l.reap(syscall.WNOHANG)
+				l.reap()
 				continue
 			}
 			l.forward(s.(syscall.Signal))
@@ -153,7 +153,14 @@ func (l *launcher) forward(s syscall.Signal) {
 	_ = syscall.Kill(l.main, s)
 }
 
-func (l *launcher) reap(flags int) {
+// reap takes note of the children that have ended.
+func (l *launcher) reap() {
+	for l.reapOne(syscall.WNOHANG) {
+	}
+}
+
+// reapOne takes note of one child that has ended; false if there is none.
+func (l *launcher) reapOne(flags int) bool {
 	for {
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &status, flags, nil)
@@ -161,28 +168,25 @@ func (l *launcher) reap(flags int) {
 			continue
 		}
 		if err != nil || pid <= 0 {
-			return
+			return false
 		}
-		if status.Exited() || status.Signaled() {
-			l.exits[pid] = status
-		}
+		l.exits[pid] = status
+		return true
 	}
 }
 
-// last is the exit code of the master that ended last. Its end of the lifeline
-// closes a moment before it can be waited for.
+// last is the exit code of the master that ended last. The lifeline ends a moment
+// before that one can be waited for, and while its predecessor is still going it
+// is not even a child yet.
 func (l *launcher) last() int {
 	for {
-		l.reap(syscall.WNOHANG)
 		if status, ok := l.exits[l.main]; ok {
 			if status.Signaled() {
 				return 128 + int(status.Signal())
 			}
 			return status.ExitStatus()
 		}
-		var info unix.Siginfo
-		err := unix.Waitid(unix.P_PID, l.main, &info, unix.WEXITED|unix.WNOWAIT, nil)
-		if err != nil && !errors.Is(err, syscall.EINTR) {
+		if !l.reapOne(0) {
 			return exitFailed
 		}
 	}

@@ -135,6 +135,8 @@ func (c *command) Locate(ctx context.Context, g cli.Global) (cli.Instance, error
 	switch {
 	case len(running) == 1:
 		return instanceOf(running[0])
+	case len(running) == 0 && g.Config == "":
+		return cli.Instance{}, ctl.ErrNotRunning // whatever else may be wrong
 	case configErr != nil:
 		return cli.Instance{}, configErr
 	case len(running) == 0:

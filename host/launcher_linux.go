@@ -65,6 +65,7 @@ func launch(ctx context.Context, args []string) (int, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return 0, fmt.Errorf("cannot become a subreaper: %w", err)
 	}
+	outliveReaders()
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals, append(masterSignals(), syscall.SIGCHLD)...)
 	defer signal.Stop(signals)

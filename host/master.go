@@ -76,6 +76,7 @@ type master struct {
 // run is the master's life: take what belongs to the instance, bring the fleet
 // up, stand until told to stop or succeeded, and let go.
 func (m *master) run(ctx context.Context) error {
+	outliveReaders()
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, masterSignals()...)
 	defer signal.Stop(signals)

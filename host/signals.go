@@ -51,6 +51,10 @@ func masterSignals() []os.Signal {
 	return all
 }
 
+// outliveReaders keeps the process alive when what it prints is not read any more.
+// Unlike with an ignored signal, children start with the default.
+func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
+
 // hasTerminal tells whether the process has a controlling terminal.
 func hasTerminal() bool {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY|syscall.O_NOCTTY, 0)

@@ -60,6 +60,21 @@ func TestSocketFollowsItsAddressToAnotherSandbox(t *testing.T) {
 	}
 }
 
+func TestRemovedSocketRefusesAlthoughSomebodyHoldsACopy(t *testing.T) {
+	s := opened(t, box("a", tcp("0", "127.0.0.1:0")))
+	address := s.addresses("a")[0][len("tcp://"):]
+	file, err := inherit.Dup(s.list()[0].socket, "copy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	s.keepOnly(nil)
+	conn, err := net.Dial("tcp", address)
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("got %v, %v", conn, err)
+	}
+}
+
 func TestDatagramSocketIsShared(t *testing.T) {
 	s := opened(t)
 	l := sandbox.Listen{Network: "udp", Address: "127.0.0.1:0"}

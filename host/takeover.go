@@ -40,7 +40,7 @@ func (m *master) takeOver() error {
 	m.opened = true
 	m.mu.Unlock()
 	m.logs.own(true)
-	m.sockets.keepOnly(m.currentPlan().sandboxes())
+	m.forgetSockets()
 	err := m.takeName()
 	m.control.serve()
 	if m.upgrader != nil {
@@ -61,6 +61,20 @@ func (m *master) arrived() {
 	}
 	b.Result.Outcome, b.Result.Took = outcomeCommitted, time.Since(b.Began)
 	m.events.publish(ReloadEnded{Result: b.Result})
+}
+
+// forgetSockets lets go of what the configuration no longer has, once nobody
+// accepts on it: a former master may still be about to stop.
+func (m *master) forgetSockets() {
+	if m.successor == nil {
+		m.sockets.keepOnly(m.currentPlan().sandboxes())
+		return
+	}
+	m.group.Go("forget sockets", func(ctx context.Context) {
+		if m.upgrader.WaitForParent(ctx) == nil {
+			m.sockets.keepOnly(m.currentPlan().sandboxes())
+		}
+	})
 }
 
 // takeName writes down who is the master now.

@@ -40,6 +40,7 @@ func (a *App) work(ctx context.Context, stderr io.Writer) int {
 func (a *App) serveAsWorker(ctx context.Context, lines logfile.LineWriter, log *slog.Logger) error {
 	// The master decides when a worker stops; a TERM is for somebody who means
 	// this one process.
+	outliveReaders()
 	terms := make(chan os.Signal, 1)
 	signal.Notify(terms, syscall.SIGTERM)
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP)

@@ -179,11 +179,16 @@ func (s *Socket) Bound() bool {
 	return err == nil && os.SameFile(s.path, now)
 }
 
-// Remove closes the socket and unlinks its path, if the file there still is the
-// one that this socket was bound to. Only the last owner may call it.
+// Remove ends the listening, also in processes that still hold a copy, closes the
+// socket and unlinks its path, if the file there still is the one that this socket
+// was bound to. Only the last owner may call it.
 func (s *Socket) Remove() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// It fails for a datagram socket, which does not listen.
+	_ = Numbers([]syscall.Conn{s.file}, func(numbers []uintptr) error {
+		return unix.Shutdown(int(numbers[0]), unix.SHUT_RDWR)
+	})
 	err := s.file.Close()
 	if s.path == nil {
 		return err

@@ -294,7 +294,7 @@ func badFolders() []bad {
 // TestSecondStartTouchesNothing: the one that runs keeps its files, and the other
 // tells its pid.
 func TestSecondStartTouchesNothing(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		in.Start()
 		pid := in.Info().Pid
 		before := files(t, in)
@@ -333,7 +333,7 @@ func files(t *testing.T, in *hosttest.Instance) string {
 // stranger: no verb takes the stranger for the instance or touches it, and a start
 // goes well.
 func TestStaleFilesFoolNobody(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		stranger := exec.Command("sleep", "600")
 		if err := stranger.Start(); err != nil {
 			t.Fatal(err)

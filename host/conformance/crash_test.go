@@ -17,7 +17,7 @@ import (
 // TestPanicStaysInItsSandbox lets a sandbox panic that shares its process with
 // all others: they do not lose a request, and the process is the same afterwards.
 func TestPanicStaysInItsSandbox(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		in.Configure(hosttest.Settings{Worker: "all", Fault: "panic-later", After: 300 * time.Millisecond})
 		in.Start()
 		before := pidOf(t, in, "web")
@@ -42,7 +42,7 @@ func TestPanicStaysInItsSandbox(t *testing.T) {
 // TestPanicInAHandlerCostsOneRequest lets handlers panic: the caller gets an
 // error, everybody else the answer.
 func TestPanicInAHandlerCostsOneRequest(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		in.Configure(hosttest.Settings{Worker: "all"})
 		in.Start()
 		e, err := rpc.New(rpc.Config{Logger: slog.New(slog.DiscardHandler)})
@@ -152,7 +152,7 @@ func TestKilledMasterLeavesNoOrphan(t *testing.T) {
 
 // TestKilledMasterInTheMiddleOfAReload kills it while two generations run.
 func TestKilledMasterInTheMiddleOfAReload(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		in.Configure(hosttest.Settings{Probation: 10 * time.Second})
 		in.Start()
 		master := in.Info().Pid

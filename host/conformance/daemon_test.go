@@ -13,7 +13,7 @@ import (
 
 // TestDaemonThatFails: exit code 1, why, and the last output lines; nothing left.
 func TestDaemonThatFails(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		for _, c := range []struct {
 			fault string
 			says  []string
@@ -46,7 +46,7 @@ func TestDaemonThatFails(t *testing.T) {
 
 // TestDaemonThatTakesTooLong: exit code 4, and nothing left.
 func TestDaemonThatTakesTooLong(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		in.Configure(hosttest.Settings{Fault: "slow-ready", After: time.Minute})
 		for _, flags := range [][]string{{"-d"}, {}} {
 			began := time.Now()
@@ -70,7 +70,7 @@ func TestDaemonThatTakesTooLong(t *testing.T) {
 
 // TestDaemonIsOnItsOwn: own session, own folder, stdio in the log.
 func TestDaemonIsOnItsOwn(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		in.Start()
 		in.MustReload(hosttest.Build{Label: "second"}) // it holds for the successor too
 		pid := in.Info().Pid
@@ -107,7 +107,7 @@ func session(t *testing.T, pid int) string {
 
 // TestStopsAtTheSameTime: many stops at once all end well, and nothing is left.
 func TestStopsAtTheSameTime(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		in.Start()
 		request := hold(t, in)
 		var stops []*process
@@ -130,7 +130,7 @@ func TestStopsAtTheSameTime(t *testing.T) {
 
 // TestManyStartsAtOnce: one wins, the others are told who.
 func TestManyStartsAtOnce(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		var starts []*process
 		for range 6 {
 			starts = append(starts, begin(t, in, in.Binary, "start", "-d"))

@@ -47,7 +47,7 @@ func TestDifferencesAreAsThePageSays(t *testing.T) {
 			t.Errorf("docs/modes.md has a row for %s, which nothing shows", name)
 			continue
 		}
-		t.Run(name, func(t *testing.T) { hosttest.EachMode(t, show) })
+		t.Run(name, func(t *testing.T) { eachMode(t, show) })
 	}
 }
 
@@ -110,6 +110,9 @@ func showInstances(t *testing.T, in *hosttest.Instance) {
 	warning := "worker web: instances = 3 has no effect in single mode"
 	if got := in.Run("check"); got.Code != 0 || strings.Contains(got.Stdout, warning) != single(in) {
 		t.Errorf("check: %v", got)
+	}
+	if log, err := os.ReadFile(in.Log); err != nil || strings.Contains(string(log), warning) != single(in) {
+		t.Errorf("the log: %v\n%s", err, log)
 	}
 }
 

@@ -19,6 +19,16 @@ import (
 	"github.com/dserver/dserver/host/hosttest/load"
 )
 
+// eachMode is hosttest.EachMode with both modes at the same time: mostly they wait.
+func eachMode(t *testing.T, body func(t *testing.T, in *hosttest.Instance)) {
+	for _, mode := range []string{"single", "multi"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			body(t, hosttest.New(t, mode))
+		})
+	}
+}
+
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // runtimeFolder is what is given to --runtime-dir.

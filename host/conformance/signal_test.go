@@ -31,7 +31,7 @@ func stopAtTheEnd(t *testing.T, in *hosttest.Instance) {
 
 // TestForegroundInstance: what it prints, and that stop ends it with exit code 0.
 func TestForegroundInstance(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		p := foreground(t, in)
 		if text := p.out.String(); !strings.Contains(text, "app is ready after ") || !strings.Contains(text, in.Addr("web", "tcp")) {
 			t.Errorf("it prints\n%s", text)
@@ -46,7 +46,7 @@ func TestForegroundInstance(t *testing.T) {
 // TestSignalsEndIt: TERM and INT leave the stop time limit, QUIT the drain time
 // limit; all end with code 0.
 func TestSignalsEndIt(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		in.Configure(hosttest.Settings{StopTimeout: 300 * time.Millisecond, DrainTimeout: 20 * time.Second})
 		for _, c := range []struct {
 			signal syscall.Signal
@@ -79,7 +79,7 @@ func TestSignalsEndIt(t *testing.T) {
 // TestSecondTermCutsAtOnce: the first waits for what runs, the second does not,
 // and the log names what was cut.
 func TestSecondTermCutsAtOnce(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		in.Configure(hosttest.Settings{StopTimeout: time.Minute})
 		p := foreground(t, in)
 		request := hold(t, in)
@@ -109,7 +109,7 @@ func TestSecondTermCutsAtOnce(t *testing.T) {
 
 // TestSignalsReload: USR2 always, HUP without a terminal.
 func TestSignalsReload(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		p := foreground(t, in)
 		for i, s := range []syscall.Signal{syscall.SIGUSR2, syscall.SIGHUP} {
 			label := "build" + itoa(i)

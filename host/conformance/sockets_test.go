@@ -1,10 +1,15 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/dserver/dserver/host/hosttest"
 )
@@ -27,10 +32,41 @@ func listenOn(in *hosttest.Instance, addresses ...string) string {
 		"[sandbox.web]\nlisten = [\"%s\"]\n", in.Mode, strings.Join(addresses, `", "`))
 }
 
+// TestReloadMovesASocket: what is no longer configured refuses connections, and
+// its file has gone.
+func TestReloadMovesASocket(t *testing.T) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
+		before, after := freePort(t), freePort(t)
+		in.ConfigureText(listenOn(in, "tcp://"+before, "unix://old.sock"))
+		in.Start()
+		kept := sandbox(t, in, "web")
+		in.ConfigureText(listenOn(in, "tcp://"+after, "unix://new.sock"))
+		in.MustReload(hosttest.Build{Label: "second"})
+		if _, err := get(t.Context(), after, "/"); err != nil {
+			t.Errorf("the new address: %v", err)
+		}
+		for network, address := range map[string]string{"tcp": before, "unix": filepath.Join(ownFolder(in), "old.sock")} {
+			waitFor(t, address+" to be refused", func() bool {
+				conn, err := net.DialTimeout(network, address, time.Second)
+				if err == nil {
+					conn.Close()
+				}
+				return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist)
+			})
+		}
+		if _, err := os.Lstat(filepath.Join(ownFolder(in), "old.sock")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the old socket file: %v", err)
+		}
+		if now := sandbox(t, in, "web"); len(now.Listen) != 2 || now.Listen[0] != "tcp://"+after {
+			t.Errorf("web listened on %q and listens on %q", kept.Listen, now.Listen)
+		}
+	})
+}
+
 // TestReloadToAnAddressInUse: refused with the address and what to do; the old one
 // serves on, and nothing of the new configuration is there.
 func TestReloadToAnAddressInUse(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		address := freePort(t)
 		in.ConfigureText(listenOn(in, "tcp://"+address))
 		in.Start()
@@ -58,7 +94,7 @@ func TestReloadToAnAddressInUse(t *testing.T) {
 
 // TestPortsOfTheirOwnStay: port 0 is chosen once in the life of an instance.
 func TestPortsOfTheirOwnStay(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		in.Start()
 		before := in.Addr("web", "tcp")
 		for i := range 3 {

@@ -13,7 +13,7 @@ import (
 
 // TestStartOfSomeSandboxes: the others stay stopped, also over a reload.
 func TestStartOfSomeSandboxes(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		if got := in.Command(in.Binary, "start", "-d", "web"); got.Code != 0 {
 			t.Fatal(got)
 		}
@@ -41,7 +41,7 @@ func TestStartOfSomeSandboxes(t *testing.T) {
 
 // TestStateFile: what lies there for those who look while nobody answers.
 func TestStateFile(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		in.Start()
 		in.MustReload(hosttest.Build{Label: "second"})
 		text, err := os.ReadFile(filepath.Join(ownFolder(in), "state.json"))

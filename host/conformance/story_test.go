@@ -404,7 +404,7 @@ func ends() []step {
 
 // TestFollowersInBothModes follows events and log over a reload and a stop.
 func TestFollowersInBothModes(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		in.Start()
 		events := begin(t, in, in.Binary, "events")
 		logs := begin(t, in, in.Binary, "logs", "-f", "-n", "0")

@@ -85,7 +85,7 @@ func (w *terminal) press(keys string) {
 
 // TestStartInATerminal: colours, a reload under the same command, Ctrl-C to stop.
 func TestStartInATerminal(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		w := inTerminal(t, in, in.Binary, "start")
 		w.says("is \x1b[32mready\x1b[0m after")
 		for i := range 3 {
@@ -109,7 +109,7 @@ func TestStartInATerminal(t *testing.T) {
 
 // TestCtrlCTwice: the second one cuts.
 func TestCtrlCTwice(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		in.Configure(hosttest.Settings{StopTimeout: time.Minute})
 		w := inTerminal(t, in, in.Binary, "start")
 		w.says("ready")
@@ -127,7 +127,7 @@ func TestCtrlCTwice(t *testing.T) {
 
 // TestClosedTerminalStops: a hangup from a terminal is no order to reload.
 func TestClosedTerminalStops(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		w := inTerminal(t, in, in.Binary, "start")
 		w.says("ready")
 		in.MustReload(hosttest.Build{Label: "second"})
@@ -140,7 +140,7 @@ func TestClosedTerminalStops(t *testing.T) {
 
 // TestNohupOutlivesTheTerminal: who ignores hangups does so for good.
 func TestNohupOutlivesTheTerminal(t *testing.T) {
-	hosttest.EachMode(t, func(t *testing.T, in *hosttest.Instance) {
+	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		w := inTerminal(t, in, "nohup", in.Binary, "start")
 		waitFor(t, "the start", func() bool {
 			info, err := in.Client.Info(t.Context())

@@ -66,10 +66,10 @@ func showWorker(t *testing.T, in *hosttest.Instance) {
 	if single(in) {
 		want = []string{"main: math web shop faulty"}
 	}
-	in1 := in.Inspect()
+	inspection := in.Inspect()
 	var got []string
-	pids := map[int]bool{in1.Info.Pid: true}
-	for _, w := range in1.Workers {
+	pids := map[int]bool{inspection.Info.Pid: true}
+	for _, w := range inspection.Workers {
 		got = append(got, w.Name+": "+strings.Join(w.Sandboxes, " "))
 		pids[w.Pid] = true
 	}

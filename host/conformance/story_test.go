@@ -135,7 +135,7 @@ func quiet(s *story) {
 // steps is the story. Every verb comes when nothing runs, when all is well, with
 // a name that is unknown and, where it waits, with too short a time limit.
 func steps() []step {
-	return slices.Concat(whileNothingRuns(), begin1(), lookAround(), calls(), oneSandbox(), reloads(), limits(), ends())
+	return slices.Concat(whileNothingRuns(), firstStart(), lookAround(), calls(), oneSandbox(), reloads(), limits(), ends())
 }
 
 func whileNothingRuns() []step {
@@ -166,7 +166,7 @@ func whileNothingRuns() []step {
 	}
 }
 
-func begin1() []step {
+func firstStart() []step {
 	return []step{
 		{verb: "start -d", code: 0, own: true},
 		{verb: "start -d", code: 1},

@@ -175,42 +175,45 @@ type handedSocket struct {
 func (s *sockets) keepOnly(boxes []Sandbox) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	kept := s.held[:0]
+	var kept []*heldSocket
 	for _, h := range s.held {
-		if wanted(h, boxes) {
+		key, ok := wanted(h.socketKey, boxes)
+		switch {
+		case !ok:
+			h.drop()
+		case key == h.socketKey:
 			kept = append(kept, h)
-			continue
+		default: // others may be reading h
+			kept = append(kept, &heldSocket{socketKey: key, socket: h.socket})
 		}
-		h.drop()
 	}
 	s.held = kept
 }
 
-// wanted tells whether some sandbox still has the socket, and notes which.
-func wanted(h *heldSocket, boxes []Sandbox) bool {
+// wanted tells whether some sandbox still has the socket, and which.
+func wanted(key socketKey, boxes []Sandbox) (socketKey, bool) {
 	for _, b := range boxes {
-		if h.Listen.Name == "" && h.Sandbox == b.Name {
-			return true
+		if key.Listen.Name == "" && key.Sandbox == b.Name {
+			return key, true
 		}
 		for _, l := range b.Listen {
-			if !sameSocket(h.Listen, l) || anyPort(l.Address) && (h.Sandbox != b.Name || h.Listen.Name != l.Name) {
+			if !sameSocket(key.Listen, l) || anyPort(l.Address) && (key.Sandbox != b.Name || key.Listen.Name != l.Name) {
 				continue
 			}
-			h.Sandbox, h.Listen = b.Name, l
-			return true
+			return socketKey{Sandbox: b.Name, Listen: l, Lent: key.Lent}, true
 		}
 	}
-	return false
+	return key, false
 }
 
 func (s *sockets) drop(some []*heldSocket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	kept := s.held[:0]
+	var kept []*heldSocket
 	for _, h := range s.held {
 		dropped := false
 		for _, d := range some {
-			dropped = dropped || d == h
+			dropped = dropped || d.socket == h.socket
 		}
 		if dropped {
 			h.drop()

@@ -42,18 +42,17 @@ func (m *master) takeOver() error {
 	m.logs.own(true)
 	m.forgetSockets()
 	err := m.takeName()
-	m.control.serve()
 	if m.upgrader != nil {
 		err = errors.Join(err, m.upgrader.Ready())
 	}
-	if m.successor != nil {
+	if err != nil && m.successor != nil {
 		m.successor.opened <- err
 	}
 	return err
 }
 
-// arrived tells everybody of the reload that brought this master in; the former
-// one is not heard any more.
+// arrived tells everybody of the reload that brought this master in, the former
+// one last: that one is not heard any more, but answers the reload.
 func (m *master) arrived() {
 	b := m.successor.baton
 	if err := m.reloads.goOn(b.Queue); err != nil {
@@ -61,6 +60,8 @@ func (m *master) arrived() {
 	}
 	b.Result.Outcome, b.Result.Took = outcomeCommitted, time.Since(b.Began)
 	m.events.publish(ReloadEnded{Result: b.Result})
+	m.control.serve()
+	m.successor.opened <- nil // from here on the reload is answered
 }
 
 // forgetSockets lets go of what the configuration no longer has, once nobody
@@ -71,7 +72,12 @@ func (m *master) forgetSockets() {
 		return
 	}
 	m.group.Go("forget sockets", func(ctx context.Context) {
-		if m.upgrader.WaitForParent(ctx) == nil {
+		if m.upgrader.WaitForParent(ctx) != nil || m.transitions.take(ctx) != nil {
+			return
+		}
+		// A reload that ran meanwhile may have handed on what it had opened.
+		defer m.transitions.give()
+		if !m.hasHeir() {
 			m.sockets.keepOnly(m.currentPlan().sandboxes())
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/dserver/dserver/ctl"
@@ -42,11 +43,28 @@ func (m *master) acquire(ctx context.Context) error {
 	if err := m.borrow(); err != nil {
 		return err
 	}
-	if _, err := m.sockets.ensureAll(ctx, m.currentPlan().sandboxes()); err != nil {
+	if err := m.openSockets(ctx); err != nil {
 		return err
 	}
 	m.control.serve()
 	return nil
+}
+
+// orphanTries times busyWait is how long workers of a master that was killed may
+// take to notice it and to let go of their sockets.
+const orphanTries = 100
+
+// openSockets opens what the plan needs. If the last master of this instance left
+// its state behind, it was killed, and an address in use may be its workers'.
+func (m *master) openSockets(ctx context.Context) error {
+	_, err := m.sockets.ensureAll(ctx, m.currentPlan().sandboxes())
+	for range orphanTries {
+		if !errors.Is(err, syscall.EADDRINUSE) || m.dir.ReadState(new(stateRecord)) != nil || !wait(ctx, busyWait) {
+			break
+		}
+		_, err = m.sockets.ensureAll(ctx, m.currentPlan().sandboxes())
+	}
+	return err
 }
 
 // borrow takes the sockets that a service manager gave, before any is opened.

@@ -71,6 +71,46 @@ type Worker struct {
 	Error      string    `json:"error,omitempty"` // why it last ended, if it crashed
 }
 
+// Program is one program as the master sees it: GET /v1/programs.
+type Program struct {
+	Name      string            `json:"name"`
+	State     string            `json:"state"`   // of the instance that is worst off; see host/program.State
+	Wanted    bool              `json:"wanted"`  // it is to run
+	Command   []string          `json:"command"` // as configured
+	Group     string            `json:"group,omitempty"`
+	Listen    []string          `json:"listen,omitempty"` // resolved addresses
+	Instances []ProgramInstance `json:"instances"`
+}
+
+// ProgramInstance is one place for a process of a program.
+type ProgramInstance struct {
+	Instance   int       `json:"instance"`   // from 1
+	Generation int       `json:"generation"` // counts starts, from 1
+	State      string    `json:"state"`      // stopped, starting, ready, backoff, stopping, exited or fatal
+	Pid        int       `json:"pid,omitempty"`
+	Since      time.Time `json:"since"`             // of State
+	Restarts   int       `json:"restarts"`          // by the master, since somebody last started it
+	Next       time.Time `json:"next,omitzero"`     // in backoff: of the next start
+	Reason     string    `json:"reason,omitempty"`  // why it is in this state
+	By         string    `json:"by,omitempty"`      // who asked for it: start, stop, restart, reload, policy, probe, limit and so on
+	Output     []string  `json:"output,omitempty"`  // in fatal: its last lines
+	History    []Run     `json:"history,omitempty"` // with ?history=1: the last runs, oldest first
+	Usage      *Usage    `json:"usage,omitempty"`   // with ?usage=1 only
+}
+
+// Run is one run of a process that is over.
+type Run struct {
+	Generation int       `json:"generation"`
+	Pid        int       `json:"pid"`
+	Started    time.Time `json:"started"`
+	Ended      time.Time `json:"ended"`
+	Code       int       `json:"code"`             // exit code; -1 if a signal ended it or it is unknown
+	Signal     string    `json:"signal,omitempty"` // that ended it
+	Cause      string    `json:"cause"`            // such as: exit status 3, signal: killed (out of memory), spawn: no such file
+	By         string    `json:"by,omitempty"`     // who asked for the end; empty if it ended by itself
+	Swept      int       `json:"swept,omitempty"`  // processes that it left behind and that were killed
+}
+
 // Usage is what a process uses now.
 type Usage struct {
 	RSS     uint64  `json:"rss"`     // bytes
@@ -128,11 +168,41 @@ type Action struct {
 	Error string `json:"error,omitempty"`
 }
 
+// SignalRequest is the body of POST /v1/signal.
+type SignalRequest struct {
+	Names  []string `json:"names"`  // programs or workers
+	Signal string   `json:"signal"` // HUP, SIGHUP or 1
+}
+
+// ScaleRequest is the body of POST /v1/scale.
+type ScaleRequest struct {
+	Name      string `json:"name"` // of a program or a worker
+	Instances int    `json:"instances"`
+}
+
+// UpgradeRequest is the body of POST /v1/upgrade.
+type UpgradeRequest struct {
+	Binary string `json:"binary,omitempty"` // default: the path the master was started from
+	Resume int    `json:"resume,omitempty"` // only ask for the outcome of the upgrade with this ID
+}
+
+// UpgradeResult tells how an upgrade of the master went.
+type UpgradeResult struct {
+	ID      int           `json:"id"`
+	Outcome string        `json:"outcome"` // committed, refused or rolled_back
+	Build   Build         `json:"build"`   // that the master runs now
+	Pid     int           `json:"pid"`
+	Gap     time.Duration `json:"gap_ns"` // in which the master did not look after its processes
+	Error   string        `json:"error,omitempty"`
+	Output  []string      `json:"output,omitempty"` // what the new build said
+}
+
 // Inspection is everything there is to know: GET /v1/inspect.
 type Inspection struct {
 	Info      Info      `json:"info"`
 	Sandboxes []Sandbox `json:"sandboxes"`
 	Workers   []Worker  `json:"workers"`
+	Programs  []Program `json:"programs,omitempty"`
 	Sockets   []Socket  `json:"sockets"`
 	Runtime   Runtime   `json:"runtime"`
 }

@@ -33,6 +33,12 @@ type Config struct {
 	Sandboxes []Sandbox
 	// Workers that these sandboxes run in, in the order of their first sandbox.
 	Workers []Worker
+	// Programs in the order of the file. Default: none.
+	Programs []Program
+	// Groups of programs, in the order of the file. Default: none.
+	Groups []Group
+	// Apps in the order of the file. Default: none.
+	Apps []App
 	// Warnings are sentences about what has no effect.
 	Warnings []string
 	// Files that were read, the main one first; absolute.
@@ -123,6 +129,14 @@ type Worker struct {
 	Instances int
 	// Sandboxes that run in it, in start order.
 	Sandboxes []string
+	// Needs says what must have come how far before it is started. Default: nothing.
+	Needs []Need
+	// Essential says that the master ends when it has been given up. Default: false.
+	Essential bool
+
+	Process Process
+	Keep    Keep
+	Recycle Recycle
 }
 
 // Sandbox finds a sandbox by name.

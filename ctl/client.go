@@ -1,12 +1,9 @@
 package ctl
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -65,6 +62,30 @@ func (c *Client) Inspect(ctx context.Context) (Inspection, error) {
 	return get[Inspection](ctx, c, "/v1/inspect")
 }
 
+// Programs lists all programs: GET /v1/programs. d.Name is of no use here.
+func (c *Client) Programs(ctx context.Context, d Detail) ([]Program, error) {
+	return get[[]Program](ctx, c, "/v1/programs"+d.encode())
+}
+
+// Program tells about one: GET /v1/programs/NAME. [ErrNotFound] if there is none.
+func (c *Client) Program(ctx context.Context, name string, d Detail) (Program, error) {
+	return get[Program](ctx, c, "/v1/programs/"+url.PathEscape(name)+d.encode())
+}
+
+func (d Detail) encode() string {
+	v := url.Values{}
+	if d.Usage {
+		v.Set("usage", "1")
+	}
+	if d.History {
+		v.Set("history", "1")
+	}
+	if len(v) == 0 {
+		return ""
+	}
+	return "?" + v.Encode()
+}
+
 // Reload brings new code and configuration: POST /v1/reload. It waits for the
 // outcome; the end of ctx ends the wait, not the reload.
 func (c *Client) Reload(ctx context.Context, r ReloadRequest) (ReloadResult, error) {
@@ -77,90 +98,41 @@ func (c *Client) Reload(ctx context.Context, r ReloadRequest) (ReloadResult, err
 	}
 }
 
-// Start starts sandboxes: POST /v1/start.
+// Start starts sandboxes and programs: POST /v1/start.
 func (c *Client) Start(ctx context.Context, r ActionRequest) (ActionResult, error) {
 	return post[ActionResult](ctx, c, "/v1/start", r)
 }
 
-// Stop stops sandboxes, or without names the master: POST /v1/stop. In the
-// latter case the process still has to end when Stop returns.
+// Stop stops sandboxes and programs, or without names the master: POST /v1/stop.
+// In the latter case the process still has to end when Stop returns.
 func (c *Client) Stop(ctx context.Context, r ActionRequest) (ActionResult, error) {
 	return post[ActionResult](ctx, c, "/v1/stop", r)
 }
 
-// Restart restarts sandboxes in the code that runs: POST /v1/restart.
+// Restart restarts sandboxes in the code that runs, and programs: POST
+// /v1/restart.
 func (c *Client) Restart(ctx context.Context, r ActionRequest) (ActionResult, error) {
 	return post[ActionResult](ctx, c, "/v1/restart", r)
+}
+
+// Signal sends a signal to programs: POST /v1/signal.
+func (c *Client) Signal(ctx context.Context, r SignalRequest) (ActionResult, error) {
+	return post[ActionResult](ctx, c, "/v1/signal", r)
+}
+
+// Scale changes how many instances of a program run: POST /v1/scale.
+func (c *Client) Scale(ctx context.Context, r ScaleRequest) (ActionResult, error) {
+	return post[ActionResult](ctx, c, "/v1/scale", r)
+}
+
+// Reset starts programs that were given up: POST /v1/reset.
+func (c *Client) Reset(ctx context.Context, r ActionRequest) (ActionResult, error) {
+	return post[ActionResult](ctx, c, "/v1/reset", r)
 }
 
 // LogLevel sets the log level of sandboxes: POST /v1/loglevel.
 func (c *Client) LogLevel(ctx context.Context, r ActionRequest) (ActionResult, error) {
 	return post[ActionResult](ctx, c, "/v1/loglevel", r)
-}
-
-func get[T any](ctx context.Context, c *Client, path string) (T, error) {
-	v, err := ask[T](ctx, c, http.MethodGet, path, nil)
-	if errors.Is(err, ErrLost) {
-		// A master that stops resets those who wait in its queue. Looking twice
-		// does no harm, and the second answer says whether it has gone.
-		return ask[T](ctx, c, http.MethodGet, path, nil)
-	}
-	return v, err
-}
-
-func post[T any](ctx context.Context, c *Client, path string, body any) (T, error) {
-	b, err := json.Marshal(body)
-	if err != nil {
-		var none T
-		return none, &CallError{http.MethodPost, path, c.socket, err}
-	}
-	return ask[T](ctx, c, http.MethodPost, path, b)
-}
-
-func ask[T any](ctx context.Context, c *Client, method, path string, body []byte) (v T, err error) {
-	defer func() {
-		if err != nil {
-			err = &CallError{method, path, c.socket, err}
-		}
-	}()
-	res, err := c.send(ctx, method, path, body)
-	if err != nil {
-		return v, err
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return v, lost(ctx, err)
-	}
-	if err := json.Unmarshal(b, &v); err != nil {
-		return v, fmt.Errorf("cannot understand the answer: %w", err)
-	}
-	return v, nil
-}
-
-// send does a request up to the header of an answer that is 200.
-func (c *Client) send(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://ctl"+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return nil, lost(ctx, err)
-	}
-	if res.StatusCode == http.StatusOK {
-		return res, nil
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(res.Body, maxBody))
-	if err != nil {
-		return nil, lost(ctx, err)
-	}
-	p := new(Problem)
-	if err := json.Unmarshal(b, p); err != nil || p.Text == "" {
-		return nil, fmt.Errorf("cannot understand the answer: HTTP status %s", res.Status)
-	}
-	return nil, p
 }
 
 // dialError keeps what happened before there was a connection apart from what
@@ -217,21 +189,4 @@ func trust(nc net.Conn) error {
 		return Problemf(ErrDenied, "user %d listens there, not user %d or root", p.UID, os.Geteuid())
 	}
 	return nil
-}
-
-// lost explains why a request or an answer did not get through.
-func lost(ctx context.Context, err error) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("%w: no answer in time", ErrTimeout)
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if before, ok := errors.AsType[*dialError](err); ok {
-		return before.error
-	}
-	if outer, ok := errors.AsType[*url.Error](err); ok {
-		err = outer.Err // the CallError says the rest
-	}
-	return fmt.Errorf("%w: %w", ErrLost, err)
 }

@@ -13,9 +13,10 @@ import (
 var (
 	ErrInvalid  = errors.New("invalid request")                  // the request makes no sense
 	ErrDenied   = errors.New("permission denied")                // the caller may not
-	ErrNotFound = errors.New("not found")                        // no such sandbox or worker
+	ErrNotFound = errors.New("not found")                        // no such sandbox, worker or program
 	ErrConflict = errors.New("conflicts with the present state") // not in this state
 	ErrBusy     = errors.New("busy")                             // the same may work later
+	ErrRetry    = errors.New("nothing was done yet, ask again")  // another process is about to answer; the Client asks again by itself
 	ErrRefused  = errors.New("refused")                          // the master will not, in any state
 	ErrTimeout  = errors.New("timed out")                        // the time was not enough
 )
@@ -45,6 +46,7 @@ func kinds() []kind {
 		{ErrTooOld, noRoute, http.StatusNotFound},
 		{ErrConflict, "conflict", http.StatusConflict},
 		{ErrRefused, "refused", http.StatusUnprocessableEntity},
+		{ErrRetry, "retry", http.StatusServiceUnavailable},
 		{ErrBusy, "busy", http.StatusServiceUnavailable},
 		{ErrTimeout, "timeout", http.StatusGatewayTimeout},
 		{context.DeadlineExceeded, "timeout", http.StatusGatewayTimeout},
@@ -54,7 +56,7 @@ func kinds() []kind {
 // Problem is an error as it travels: the body of every answer that is not 2xx.
 type Problem struct {
 	Text string `json:"error"`          // one line for people, "cannot X: why"
-	Code string `json:"code"`           // invalid, denied, not_found, no_route, conflict, refused, busy, timeout or failed
+	Code string `json:"code"`           // invalid, denied, not_found, no_route, conflict, refused, retry, busy, timeout or failed
 	Hint string `json:"hint,omitempty"` // one line: what to do next
 }
 

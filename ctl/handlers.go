@@ -59,6 +59,7 @@ func (c *call) inspect() error {
 	}
 	in := c.server.master.Inspect(c.r.Context())
 	in.Sandboxes, in.Workers, in.Sockets = fullSandboxes(in.Sandboxes), fullWorkers(in.Workers), orEmpty(in.Sockets)
+	in.Programs = fullPrograms(in.Programs)
 	return c.answer(in)
 }
 
@@ -75,30 +76,34 @@ func (c *call) reload() error {
 }
 
 func (c *call) start() error {
-	return c.act(c.server.master.Start, ActionRequest.needNames)
+	return act(c, c.server.master.Start, ActionRequest.needNames)
 }
 
 func (c *call) stop() error {
-	return c.act(c.server.master.Stop, ActionRequest.onlyStop)
+	return act(c, c.server.master.Stop, ActionRequest.onlyStop)
 }
 
 func (c *call) restart() error {
-	return c.act(c.server.master.Restart, ActionRequest.needNames)
+	return act(c, c.server.master.Restart, ActionRequest.needNames)
 }
 
 func (c *call) logLevel() error {
-	return c.act(c.server.master.LogLevel, ActionRequest.needLevel)
+	return act(c, c.server.master.LogLevel, ActionRequest.needLevel)
 }
 
-func (c *call) act(do func(context.Context, ActionRequest) (ActionResult, error), check func(ActionRequest) error) error {
-	var req ActionRequest
+// act reads a request, checks what can be told without the master, and does it.
+func act[R any](c *call, do func(context.Context, R) (ActionResult, error), check func(R) error) error {
+	var req R
 	if err := c.body(&req); err != nil {
 		return err
 	}
 	if err := check(req); err != nil {
 		return err
 	}
-	res, err := do(c.r.Context(), req)
+	return c.acted(do(c.r.Context(), req))
+}
+
+func (c *call) acted(res ActionResult, err error) error {
 	if err != nil {
 		return err
 	}
@@ -171,33 +176,4 @@ func (c *call) logs() error {
 	return stream(c, func(ctx context.Context, emit func(LogLine) error) error {
 		return c.server.master.Logs(ctx, query, emit)
 	})
-}
-
-// orEmpty makes JSON say [] instead of null, which every reader would have to
-// look out for.
-func orEmpty[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
-}
-
-// fullSandboxes is a copy of list without null in it.
-func fullSandboxes(list []Sandbox) []Sandbox {
-	full := make([]Sandbox, len(list))
-	for i, sb := range list {
-		sb.Instances, sb.Listen = orEmpty(sb.Instances), orEmpty(sb.Listen)
-		full[i] = sb
-	}
-	return full
-}
-
-// fullWorkers is a copy of list without null in it.
-func fullWorkers(list []Worker) []Worker {
-	full := make([]Worker, len(list))
-	for i, w := range list {
-		w.Sandboxes = orEmpty(w.Sandboxes)
-		full[i] = w
-	}
-	return full
 }

@@ -9,6 +9,7 @@ type Master interface {
 	Viewer
 	Operator
 	Watcher
+	Supervisor
 }
 
 // Viewer tells what is. Lists come in a defined order.
@@ -45,4 +46,32 @@ type Watcher interface {
 	// Logs calls emit for each selected line, oldest first; with Follow it goes
 	// on until ctx ends. A Since beyond the end of the log counts as its end.
 	Logs(ctx context.Context, q LogQuery, emit func(LogLine) error) error
+}
+
+// Supervisor looks after programs, and after the master's own build. What is said
+// of [Operator] holds here too. Start, Stop, Restart and Reload of an Operator
+// take the names of programs as well.
+type Supervisor interface {
+	// Programs lists all programs, in the order of the configuration.
+	Programs(ctx context.Context, d Detail) []Program
+	// Signal sends a signal to the main process of every instance that has one.
+	Signal(ctx context.Context, r SignalRequest) (ActionResult, error)
+	// Scale starts or stops instances until there are as many as asked for, and
+	// answers when the new ones are ready and the others gone.
+	Scale(ctx context.Context, r ScaleRequest) (ActionResult, error)
+	// Reset brings programs out of the state fatal, starts them, and forgets how
+	// often they were restarted.
+	Reset(ctx context.Context, r ActionRequest) (ActionResult, error)
+	// Upgrade puts another build in the place of the running master. Like Reload it
+	// answers with a result, and no error, once an upgrade was decided on. It does
+	// not return when it succeeds in place: the process is another program then,
+	// whose Upgrade is asked with Resume.
+	Upgrade(ctx context.Context, r UpgradeRequest) (UpgradeResult, error)
+}
+
+// Detail says what a list of programs is to tell beyond the state.
+type Detail struct {
+	Usage   bool   // what the processes use now; costs some 0.1 ms a process
+	History bool   // the last runs
+	Name    string // only of this program; the others are listed without details. Empty: of all
 }

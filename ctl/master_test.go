@@ -23,13 +23,21 @@ type master struct {
 	hold    chan struct{} // a reload waits for it, if it is not nil
 	entered chan struct{} // gets a value when a reload or action has begun
 	stopped int
+
+	programs []ctl.Program
+	signals  []string // that were sent: the name and the signal
+	upgrade  func(context.Context, ctl.UpgradeRequest) (ctl.UpgradeResult, error)
 }
 
 func newMaster() *master {
 	return &master{
 		sandboxes: []ctl.Sandbox{{Name: "math", State: "serving"}, {Name: "web", State: "serving"}},
-		changed:   make(chan struct{}),
-		entered:   make(chan struct{}, 1000),
+		programs: []ctl.Program{
+			{Name: "redis", State: "ready", Instances: []ctl.ProgramInstance{{Instance: 1, State: "ready", Pid: 12, History: []ctl.Run{{Generation: 1, Cause: "exit status 3"}}}}},
+			{Name: "jobs", State: "fatal"},
+		},
+		changed: make(chan struct{}),
+		entered: make(chan struct{}, 1000),
 	}
 }
 
@@ -207,4 +215,81 @@ func (m *master) untilFollowing(ctx context.Context, n int) error {
 			return fmt.Errorf("%d followers, want %d: %w", now, n, ctx.Err())
 		}
 	}
+}
+
+func (m *master) Programs(_ context.Context, d ctl.Detail) []ctl.Program {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := make([]ctl.Program, len(m.programs))
+	for i, p := range m.programs {
+		p.Instances = slices.Clone(p.Instances)
+		for j := range p.Instances {
+			if !d.History || d.Name != "" && d.Name != p.Name {
+				p.Instances[j].History = nil
+			}
+			if d.Usage && (d.Name == "" || d.Name == p.Name) {
+				p.Instances[j].Usage = &ctl.Usage{RSS: 1 << 20}
+			}
+		}
+		list[i] = p
+	}
+	return list
+}
+
+// program finds one by name; the lock is held.
+func (m *master) program(name string) (*ctl.Program, error) {
+	i := slices.IndexFunc(m.programs, func(p ctl.Program) bool { return p.Name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("cannot find program %q: %w", name, ctl.ErrNotFound)
+	}
+	return &m.programs[i], nil
+}
+
+func (m *master) Signal(_ context.Context, r ctl.SignalRequest) (res ctl.ActionResult, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, name := range r.Names {
+		p, err := m.program(name)
+		if err != nil {
+			return res, err
+		}
+		m.signals = append(m.signals, name+" "+r.Signal)
+		res.Results = append(res.Results, ctl.Action{Name: name, State: p.State})
+	}
+	return res, nil
+}
+
+func (m *master) Scale(_ context.Context, r ctl.ScaleRequest) (res ctl.ActionResult, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p, err := m.program(r.Name)
+	if err != nil {
+		return res, err
+	}
+	p.Instances = make([]ctl.ProgramInstance, r.Instances)
+	for i := range p.Instances {
+		p.Instances[i] = ctl.ProgramInstance{Instance: i + 1, State: "ready"}
+	}
+	return ctl.ActionResult{Results: []ctl.Action{{Name: r.Name, State: p.State}}}, nil
+}
+
+func (m *master) Reset(_ context.Context, r ctl.ActionRequest) (res ctl.ActionResult, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, name := range r.Names {
+		p, err := m.program(name)
+		if err != nil {
+			return res, err
+		}
+		p.State = "ready"
+		res.Results = append(res.Results, ctl.Action{Name: name, State: p.State})
+	}
+	return res, nil
+}
+
+func (m *master) Upgrade(ctx context.Context, r ctl.UpgradeRequest) (ctl.UpgradeResult, error) {
+	if m.upgrade == nil {
+		return ctl.UpgradeResult{}, ctl.Problemf(ctl.ErrRefused, "cannot upgrade: this master cannot")
+	}
+	return m.upgrade(ctx, r)
 }

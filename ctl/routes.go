@@ -19,6 +19,8 @@ func routes() []route {
 		{http.MethodGet, "/v1/sandboxes", View, (*call).sandboxes},
 		{http.MethodGet, "/v1/sandboxes/", View, (*call).sandbox},
 		{http.MethodGet, "/v1/workers", View, (*call).workers},
+		{http.MethodGet, "/v1/programs", View, (*call).programs},
+		{http.MethodGet, "/v1/programs/", View, (*call).program},
 		{http.MethodGet, "/v1/inspect", View, (*call).inspect},
 		{http.MethodGet, "/v1/events", View, (*call).events},
 		{http.MethodGet, "/v1/logs", View, (*call).logs},
@@ -26,7 +28,11 @@ func routes() []route {
 		{http.MethodPost, "/v1/start", Operate, (*call).start},
 		{http.MethodPost, "/v1/stop", Operate, (*call).stop},
 		{http.MethodPost, "/v1/restart", Operate, (*call).restart},
+		{http.MethodPost, "/v1/reset", Operate, (*call).reset},
+		{http.MethodPost, "/v1/signal", Operate, (*call).signal},
+		{http.MethodPost, "/v1/scale", Operate, (*call).scale},
 		{http.MethodPost, "/v1/loglevel", Operate, (*call).logLevel},
+		{http.MethodPost, "/v1/upgrade", Operate, (*call).upgrade},
 	}
 }
 

@@ -121,15 +121,15 @@ type Usage struct {
 
 // ReloadRequest is the body of POST /v1/reload.
 type ReloadRequest struct {
-	Names  []string `json:"names,omitempty"`   // sandboxes; none means everything
+	Names  []string `json:"names,omitempty"`   // sandboxes and programs; none means everything
 	Binary string   `json:"binary,omitempty"`  // the new build; default: the path the master was started from
 	DryRun bool     `json:"dry_run,omitempty"` // only say what would happen
 	Resume int      `json:"resume,omitempty"`  // only ask for the outcome of the reload with this ID; see [OutcomeMoved]
 }
 
-// OutcomeMoved is the outcome of a reload that waited in a process which has been
-// succeeded by another one. That one runs it: ask again with Resume set to the ID
-// of the result. [Client.Reload] does so by itself.
+// OutcomeMoved is the outcome of a reload or an upgrade that waited in a process
+// which has been succeeded by another one. That one goes on with it: ask again
+// with Resume set to the ID of the result. The [Client] does so by itself.
 const OutcomeMoved = "moved"
 
 // ReloadResult tells how a reload went.
@@ -147,15 +147,16 @@ type ReloadResult struct {
 	Remarks    []string      `json:"remarks,omitempty"` // such as: the master still runs the old build
 }
 
-// ActionRequest is the body of POST /v1/start, /v1/stop, /v1/restart and /v1/loglevel.
+// ActionRequest is the body of POST /v1/start, /v1/stop, /v1/restart, /v1/reset
+// and /v1/loglevel.
 type ActionRequest struct {
-	Names []string `json:"names,omitempty"` // sandboxes; for stop none means the whole master
+	Names []string `json:"names,omitempty"` // sandboxes and programs; for stop none means the whole master
 	Drain bool     `json:"drain,omitempty"` // stop: take the drain time limit instead of the stop limit (quit)
 	Level string   `json:"level,omitempty"` // loglevel: debug, info, warn, error
 }
 
-// ActionResult tells what an action did, one entry a sandbox (or one for the
-// whole master).
+// ActionResult tells what an action did, one entry a sandbox or program (or one
+// for the whole master).
 type ActionResult struct {
 	Results []Action `json:"results"`
 	Cut     []string `json:"cut,omitempty"` // what was cut or did not stop, by name
@@ -176,20 +177,25 @@ type SignalRequest struct {
 
 // ScaleRequest is the body of POST /v1/scale.
 type ScaleRequest struct {
-	Name      string `json:"name"` // of a program or a worker
-	Instances int    `json:"instances"`
+	Name      string `json:"name"`      // of a program or a worker
+	Instances int    `json:"instances"` // from 0 to [MaxInstances]; not left out
 }
 
 // UpgradeRequest is the body of POST /v1/upgrade.
+//
+// An upgrade in place cuts the connection that asked for it, for the process
+// becomes another program. So the caller chooses the ID, and asks the new image
+// with Resume how it went. [Client.Upgrade] does so by itself.
 type UpgradeRequest struct {
 	Binary string `json:"binary,omitempty"` // default: the path the master was started from
-	Resume int    `json:"resume,omitempty"` // only ask for the outcome of the upgrade with this ID
+	ID     int    `json:"id,omitempty"`     // from 1, unlike that of any other upgrade; 0: the master takes one
+	Resume int    `json:"resume,omitempty"` // only ask for the outcome of the upgrade with this ID; not found if it is unknown
 }
 
 // UpgradeResult tells how an upgrade of the master went.
 type UpgradeResult struct {
-	ID      int           `json:"id"`
-	Outcome string        `json:"outcome"` // committed, refused or rolled_back
+	ID      int           `json:"id"`      // of the request
+	Outcome string        `json:"outcome"` // committed, refused, rolled_back, or moved: see [OutcomeMoved]
 	Build   Build         `json:"build"`   // that the master runs now
 	Pid     int           `json:"pid"`
 	Gap     time.Duration `json:"gap_ns"` // in which the master did not look after its processes

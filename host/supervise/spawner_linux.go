@@ -40,15 +40,16 @@ func (s *Spawner) Start(spec Spec) (*Process, error) {
 	if err := s.spawn(p, spec); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", spec.Name, err)
 	}
+	over := make(chan struct{}, len(p.outputs))
 	for _, o := range p.outputs {
-		o.start()
+		o.start(func() { over <- struct{}{} })
 	}
-	s.watchers.Go(spec.Name, func(context.Context) { s.watch(p) })
+	s.watchers.Go(spec.Name, func(context.Context) { s.watch(p, over) })
 	return p, nil
 }
 
 // watch follows a process to its end.
-func (s *Spawner) watch(p *Process) {
+func (s *Spawner) watch(p *Process, over <-chan struct{}) {
 	defer close(p.done)
 	defer p.ref.close()
 	for {
@@ -66,5 +67,8 @@ func (s *Spawner) watch(p *Process) {
 	}
 	for _, o := range p.outputs {
 		o.finish()
+	}
+	for range p.outputs {
+		<-over
 	}
 }

@@ -140,7 +140,7 @@ func (m *master) chooseRunners() {
 		m.next = &flipRunner{group: m.group, log: m.log, upgrader: m.upgrader, hand: m.bequeath, hurry: m.hurry, mark: m.logs.mark}
 	} else {
 		m.first = &processRunner{
-			spawner: supervise.New(), group: m.group, log: m.log, logs: m.logs, sockets: m.sockets,
+			spawner: supervise.New(supervise.Options{}), group: m.group, log: m.log, logs: m.logs, sockets: m.sockets,
 			environ: inherit.Scrub(os.Environ()),
 		}
 		m.next = m.first

@@ -27,7 +27,7 @@ func TestProgramInThreeLines(t *testing.T) {
 		Reload: config.ReloadRestart, Batch: 1, Stop: []config.StopStep{{Signal: "TERM", Wait: 10 * time.Second}},
 		Process: config.Process{Dir: dir, Umask: -1, Inherit: []string{"*"}},
 		Keep: config.Keep{Restart: config.RestartOnFailure, ExitCodes: []int{0}, BackoffMin: 100 * time.Millisecond,
-			BackoffMax: 30 * time.Second, Stable: 10 * time.Second, StartLimit: 10, StartWindow: time.Minute},
+			BackoffMax: 30 * time.Second, Stable: 10 * time.Second, StartLimit: 8, StartWindow: time.Minute},
 		Recycle: config.Recycle{Jitter: 0.1},
 		Output:  config.Output{To: config.OutputFile, Format: config.FormatText, MaxSize: 64 << 20, Keep: 5, Compress: true},
 	}

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // host runs masters in this process, each behind a control socket of its own.
 type host struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 
 	mu     sync.Mutex
@@ -49,7 +49,7 @@ type instance struct {
 
 var _ cli.Host = (*host)(nil)
 
-func newHost(t *testing.T) *host {
+func newHost(t testing.TB) *host {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "cli") // t.TempDir grows too long for a socket
 	if err != nil {

@@ -327,8 +327,8 @@ live = "unix:///run/own.sock"
 	}
 	dir = tree(t, "dserver.toml", "[sandbox.a]\nlisten='unix:///run/x/a.sock'\n[program.web]\ncommand='/bin/sh'\nlisten='unix://a.sock'\n[program.db]\ncommand='/bin/sh'\nready='unix://a.sock'\n[program.c]\ncommand='/bin/sh'\nready='unix:///run/x/a.sock'")
 	wantErrors(t, config.Options{Dir: dir}, dir,
-		`DIR/dserver.toml:8: program.db.ready = "unix://a.sock": the master holds this socket open for program.web.listen.0, so a connection can be made in any case: ask by http, exec or notify`,
-		`DIR/dserver.toml:11: program.c.ready = "unix:///run/x/a.sock": the master holds this socket open for sandbox.a.listen.0, so a connection can be made in any case: ask by http, exec or notify`)
+		`DIR/dserver.toml:8: program.db.ready = "unix://a.sock": the master holds this socket open for program.web.listen.0, so a connection can be made in any case: ask in another way, such as notify`,
+		`DIR/dserver.toml:11: program.c.ready = "unix:///run/x/a.sock": the master holds this socket open for sandbox.a.listen.0, so a connection can be made in any case: ask in another way, such as notify`)
 	dir = tree(t, "dserver.toml", "[sandbox.a]\nlisten='unix:///run/x/a.sock'\n[program.web]\ncommand='/bin/sh'\nlisten='unix://a.sock'\n[program.db]\ncommand='/bin/sh'\nready='unix:///run/x/b.sock'\n[sandbox.b]\nlisten='unix://b.sock'")
 	_, err = mustLoad(t, config.Options{Dir: dir}).Resolve("/run/x")
 	if err == nil || !strings.Contains(err.Error(), `program.web.listen.0 = "unix:///run/x/a.sock": the address is taken by sandbox.a.listen.0`) ||
@@ -401,5 +401,32 @@ func TestManyPrograms(t *testing.T) {
 	_, err := load(t, config.Options{File: filepath.Join(dir, "ring.toml")})
 	if err == nil || strings.Contains(err.Error(), "\n") || len(err.Error()) > 700 || !strings.Contains(err.Error(), ":4003: program.p1000.needs") {
 		t.Errorf("got %.300v", err)
+	}
+}
+
+// TestConfigurationBesideAnApp: an app's own configuration is found beside its
+// executable.
+func TestConfigurationBesideAnApp(t *testing.T) {
+	dir := workshop(t)
+	if err := os.WriteFile(filepath.Join(dir, "dserver.toml"), []byte("[app.a]\ncommand = './bin/tool'\n[app.b]\ncommand = './bin/tool'\nconfig = 'a.toml'"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c := mustLoad(t, config.Options{Dir: dir}); c.Apps[0].Config != "" || c.Apps[1].Config != dir+"/a.toml" {
+		t.Errorf("got %+v", c.Apps)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "bin", "dserver.yaml"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c := mustLoad(t, config.Options{Dir: dir}); c.Apps[0].Config != dir+"/bin/dserver.yaml" || c.Apps[0].Process.Dir != dir {
+		t.Errorf("got %+v", c.Apps[0])
+	}
+}
+
+// TestCommandsAreBounded: the kernel takes no longer words than these.
+func TestCommandsAreBounded(t *testing.T) {
+	dir := tree(t, "dserver.toml", "[program.a]\ncommand = ['/bin/sh', '"+strings.Repeat("x", 130<<10)+"']")
+	_, err := load(t, config.Options{Dir: dir})
+	if err == nil || !strings.HasSuffix(err.Error(), ": the command has more than 128KiB") || len(err.Error()) > 500 {
+		t.Errorf("got %.600v", err)
 	}
 }

@@ -39,7 +39,7 @@ func (p *program) afterwards(r *run) {
 	defer cancel()
 	base, err := p.spec(r)
 	if err == nil {
-		base.Group = r.group
+		base.Group = r.home.group
 		err = p.command(ctx, r, "post_stop", r.def.PostStop, base)
 	}
 	if err != nil {

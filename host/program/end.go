@@ -15,6 +15,7 @@ func (u *unit) failedToStart(r *run, err error) {
 	exit := supervise.Exit{Code: -1, Started: now, Ended: now}
 	wanted := r.endedBy == ""
 	r.over, r.cause = true, err.Error()
+	u.homes[r.place] = r.home
 	if wanted {
 		r.why = r.cause
 		u.record(r, exit, nil)
@@ -38,7 +39,8 @@ func (u *unit) ended(r *run) {
 	u.record(r, exit, output)
 	if r == u.next {
 		u.next = nil
-		u.follow(r)
+		u.leaving = append(u.leaving, r)
+		u.seeOff(r)
 		u.lostSuccessor(r, output)
 		return
 	}
@@ -56,22 +58,18 @@ func (u *unit) ended(r *run) {
 	})
 }
 
-// follow runs what comes after a process that nobody waits for any more.
-func (u *unit) follow(r *run) {
-	if len(r.def.PostStop) > 0 {
-		u.leaving = append(u.leaving, r)
-		u.around.errand("post_stop of "+r.String(), func() {
-			u.around.afterwards(r)
-			u.tell(departed{run: r})
-		})
-	}
-}
-
+// causeOf tells why a process has ended.
 func causeOf(r *run, exit supervise.Exit) string {
-	if r.why != "" {
-		return fmt.Sprintf("%s; %v", r.why, exit)
+	text := exit.String()
+	if !exit.Success() && r.def.Process.Memory > 0 {
+		if kills, err := r.home.group.OOMKills(); err == nil && kills > r.kills {
+			text += " (out of memory)"
+		}
 	}
-	return exit.String()
+	if r.why != "" {
+		text = r.why + "; " + text
+	}
+	return text
 }
 
 func (u *unit) record(r *run, exit supervise.Exit, output []string) {

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/dserver/dserver/host/cgroup"
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/inherit"
@@ -30,7 +29,7 @@ func (p *program) spawn(ctx context.Context, r *run, blocked func(why string)) (
 	if err != nil {
 		return nil, err
 	}
-	base.Group = r.group
+	base.Group = r.home.group
 	if err := p.preStart(ctx, r, base); err != nil {
 		return nil, err
 	}
@@ -38,31 +37,6 @@ func (p *program) spawn(ctx context.Context, r *run, blocked func(why string)) (
 		return nil, context.Cause(ctx)
 	}
 	return p.launch(r, base)
-}
-
-// enroll finds the control group that a run is to live in.
-func (p *program) enroll(r *run) (err error) {
-	l := limitsOf(&r.def.Process)
-	if r.group, err = p.set.options.Cgroups.Make(groupName(p.name, r.unit.instance, r.place), l); err != nil {
-		return err
-	}
-	if l.Memory > 0 {
-		r.kills, err = r.group.OOMKills()
-	}
-	return err
-}
-
-// groupName is such as web-1, or web-1-b for what begins beside that.
-func groupName(program string, instance, place int) string {
-	name := fmt.Sprintf("%s-%d", program, instance)
-	if place > 0 {
-		name += "-" + string(rune('a'+place%26))
-	}
-	return name
-}
-
-func limitsOf(p *config.Process) cgroup.Limits {
-	return cgroup.Limits{Memory: p.Memory, MemoryHigh: p.MemoryHigh, CPU: p.CPU, Pids: p.Pids}
 }
 
 // spec is what all processes of a run have in common: the environment, read anew,

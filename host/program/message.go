@@ -118,7 +118,8 @@ type settings struct{ def *config.Program }
 func (m settings) apply(u *unit) {
 	u.def = m.def
 	u.policy.set(m.def.Keep)
-	u.around.limit(m.def, u.run, u.next)
+	u.limit(u.run, limitsOf(&m.def.Process))
+	u.limit(u.next, limitsOf(&m.def.Process))
 }
 
 // reset forgets failures.
@@ -187,6 +188,7 @@ func (m launched) apply(u *unit) {
 		u.failedToStart(r, m.err)
 		return
 	}
+	u.homes[r.place] = r.home
 	r.child, r.pid, r.began, u.dirty = m.child, m.child.Pid(), m.child.Started(), true
 	switch {
 	case r != u.run && r != u.next: // it was abandoned before it had a process

@@ -86,12 +86,12 @@ func (u *unit) joins(m renewal) bool {
 
 var (
 	errRestartedMeanwhile = errors.New("somebody has restarted it meanwhile")
-	errBusy               = errors.New("it is being replaced already")
+	errBusy               = errors.New("it is being replaced already, or too many that it replaced have not ended")
 )
 
 // replace starts a successor beside what runs.
 func (u *unit) replace(m renewal) {
-	if u.next != nil {
+	if u.next != nil || len(u.leaving) >= maxPlaces-2 {
 		m.reply <- outcome{state: u.state, err: errBusy}
 		return
 	}
@@ -176,10 +176,19 @@ func (u *unit) retire(r *run, by string, patient bool) {
 // escort stops a run that nobody waits for, and sees it out.
 func (u *unit) escort(r *run, patient bool) {
 	u.stop(r, r.endedBy, patient)
+	u.seeOff(r)
+}
+
+// seeOff waits for the end of a process, runs what follows it, and gives up its
+// home.
+func (u *unit) seeOff(r *run) {
 	child := r.child
 	u.around.errand("end of "+r.String(), func() {
 		<-child.Done()
 		u.around.afterwards(r)
+		if err := r.home.group.Remove(); err != nil {
+			u.around.publish(Warned{Place: Place{Program: u.name, Instance: u.instance, Generation: r.number}, Text: err.Error()})
+		}
 		u.tell(departed{run: r})
 	})
 }
@@ -191,6 +200,7 @@ func (m departed) apply(u *unit) { u.depart(m.run) }
 
 func (u *unit) depart(r *run) {
 	u.leaving = slices.DeleteFunc(u.leaving, func(l *run) bool { return l == r })
+	u.homes[r.place] = home{}
 	if r.child != nil && !r.over {
 		exit := r.child.Exit()
 		r.over, r.cause = true, causeOf(r, exit)

@@ -7,7 +7,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/dserver/dserver/host/cgroup"
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/internal/signals"
 )
@@ -20,14 +19,14 @@ type run struct {
 	def        *config.Program
 	ctx        context.Context // of everything that is done for it
 	cancel     context.CancelCauseFunc
-	place      int    // which of the instance's control groups it is in, from 0
+	place      int    // which of the instance's homes it lives in, from 0
 	beside     bool   // it begins while another one serves
 	replacedBy string // who asked for that
 
 	// What is found out while it starts does not change once it has a process.
 	exe     fileID
-	group   *cgroup.Group
-	kills   int      // of the group for want of memory, before it began
+	home    home
+	kills   int      // in its group for want of memory, before it began
 	newline *os.File // on which it says that it is ready, if so
 
 	// All else is the unit's goroutine's alone.
@@ -59,6 +58,7 @@ func (u *unit) launch(beside bool, def *config.Program) *run {
 	u.number++
 	u.dirty = true
 	r := &run{unit: u, number: u.number, def: def, began: time.Now(), beside: beside, place: u.freePlace()}
+	r.home = u.homes[r.place]
 	r.ctx, r.cancel = context.WithCancelCause(u.around.context())
 	blocked := func(why string) { u.box.put(isBlocked{run: r, why: why}) }
 	u.around.errand("start of "+r.String(), func() {
@@ -66,19 +66,6 @@ func (u *unit) launch(beside bool, def *config.Program) *run {
 		u.tell(launched{run: r, child: c, err: err})
 	})
 	return r
-}
-
-// freePlace gives the lowest number that no run of the unit has.
-func (u *unit) freePlace() int {
-	for place := 0; ; place++ {
-		taken := u.run != nil && u.run.place == place
-		for _, r := range u.leaving {
-			taken = taken || r.place == place
-		}
-		if !taken {
-			return place
-		}
-	}
 }
 
 // String is program/instance.generation.

@@ -33,8 +33,6 @@ type surroundings interface {
 	ladder(r *run, steps []config.StopStep) supervise.Ladder
 	// watch begins to look after a run that has a process: readiness, liveness.
 	watch(r *run)
-	// limit brings changed limits to what runs; runs may be nil.
-	limit(def *config.Program, runs ...*run)
 	// recycle asks for a new process in place of one that is well.
 	recycle(u *unit, why string)
 	// nurse asks for what is to be done about a run that is not well.
@@ -76,12 +74,13 @@ type unit struct {
 	by       string
 	says     string
 	wanted   bool
-	wish     uint64    // number of the command that said so
-	removed  bool      // it leaves once nothing of it runs
-	renewing string    // who asked for the next run when this one is over; empty if nobody did
-	run      *run      // what it keeps; nil without a process or a start under way
-	next     *run      // what is to take over from run
-	leaving  []*run    // what was replaced or given up and is not gone yet
+	wish     uint64 // number of the command that said so
+	removed  bool   // it leaves once nothing of it runs
+	renewing string // who asked for the next run when this one is over; empty if nobody did
+	run      *run   // what it keeps; nil without a process or a start under way
+	next     *run   // what is to take over from run
+	leaving  []*run // what was replaced or given up and is not gone yet
+	homes    [maxPlaces]home
 	last     concluded // an end of which it is not decided yet what follows
 	number   int       // generations begun
 	policy   policy
@@ -147,6 +146,9 @@ func (u *unit) leave() {
 	}
 	for _, m := range u.box.close() {
 		refuse(m)
+	}
+	if u.empty() {
+		u.vacateHomes()
 	}
 	close(u.left)
 }

@@ -62,17 +62,3 @@ func (p *program) awaitNewline(r *run) {
 		}
 	}
 }
-
-// limit implements surroundings.
-func (p *program) limit(def *config.Program, runs ...*run) {
-	for _, r := range runs {
-		if r == nil || r.child == nil {
-			continue
-		}
-		p.errand("limits of "+r.String(), func() {
-			if err := r.group.Set(limitsOf(&def.Process)); err != nil {
-				p.warn(r, err.Error())
-			}
-		})
-	}
-}

@@ -1,0 +1,196 @@
+//go:build linux
+
+package program_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/dserver/dserver/host/supervise"
+	"github.com/dserver/dserver/internal/inherit"
+)
+
+// standIn is the variable that turns the test binary into a program under test.
+const standIn = "PROGRAM_TEST_CHILD"
+
+// standIns are the programs under test by name.
+var standIns = map[string]func(args []string) error{
+	"family":   raiseFamily,
+	"newline":  sayNewline,
+	"eat":      eatMemory,
+	"listen":   tellSockets,
+	"identity": tellIdentity,
+}
+
+func TestMain(m *testing.M) {
+	name := os.Getenv(standIn)
+	if name == "" {
+		err := errors.Join(inherit.CloseOnExec(), supervise.Subreap())
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.Cleanup(endTests))
+		return
+	}
+	run, ok := standIns[name]
+	if !ok {
+		fmt.Fprintln(os.Stderr, "no such stand-in:", name)
+		os.Exit(99)
+	}
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(98)
+	}
+}
+
+// endTests fails the run if a process of ours is left alive.
+func endTests(code int) {
+	for _, pid := range descendants(os.Getpid()) {
+		if alive(pid) {
+			line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+			fmt.Fprintf(os.Stderr, "process %d is left: %q\n", pid, line)
+			code = max(code, 1)
+		}
+	}
+	os.Exit(code)
+}
+
+// descendants are the processes below pid, dead ones included.
+func descendants(pid int) []int {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	var all []int
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		for field := range strings.FieldsSeq(string(text)) {
+			child, _ := strconv.Atoi(field)
+			all = append(append(all, child), descendants(child)...)
+		}
+	}
+	return all
+}
+
+// alive tells whether a process runs; one that is dead but not reaped does not.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
+}
+
+// raiseFamily starts children that do what they can to outlive their parent: in its
+// group, in a group and in a session of their own, and orphaned. All hold its output.
+// Their pids go into the file that is its argument.
+func raiseFamily(args []string) error {
+	script := `
+sleep 1000 & a=$!
+setsid sleep 1001 & b=$!
+( setsid sh -c 'sleep 1002 & echo $! >>"$1"; wait' sh "$1" & )
+trap "" TERM HUP INT
+sh -c 'trap "" TERM; sleep 1003; sleep 1004' & c=$!
+echo $a $b $c >>"$1"
+`
+	pid, err := syscall.ForkExec("/bin/sh", []string{"sh", "-c", script, "sh", args[0]}, &syscall.ProcAttr{
+		Env: os.Environ(), Files: []uintptr{0, 1, 2},
+	})
+	if err != nil {
+		return err
+	}
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil {
+		return err
+	}
+	signal.Ignore(syscall.SIGHUP)
+	for {
+		time.Sleep(time.Hour)
+	}
+}
+
+// sayNewline says that it is ready on the descriptor that is its argument, after the
+// time that is the next one; "never" closes it.
+func sayNewline(args []string) error {
+	number, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	f := os.NewFile(uintptr(number), "newline")
+	if args[1] == "never" {
+		f.Close()
+		select {}
+	}
+	wait, err := time.ParseDuration(args[1])
+	if err != nil {
+		return err
+	}
+	time.Sleep(wait)
+	if _, err := f.WriteString("x\n"); err != nil {
+		return err
+	}
+	time.Sleep(time.Hour)
+	return nil
+}
+
+// eatMemory takes as many MiB as its argument says.
+func eatMemory(args []string) error {
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	var all [][]byte
+	for range n {
+		piece := make([]byte, 1<<20)
+		for i := 0; i < len(piece); i += 4096 {
+			piece[i] = 1
+		}
+		all = append(all, piece)
+	}
+	fmt.Println("ate", len(all))
+	time.Sleep(time.Hour)
+	return nil
+}
+
+// tellSockets prints what it was handed.
+func tellSockets([]string) error {
+	named, err := inherit.Take(os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	for _, n := range named {
+		fmt.Println("socket", n.Name)
+	}
+	for _, name := range []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} {
+		fmt.Println(name, os.Getenv(name) != "")
+	}
+	time.Sleep(time.Hour)
+	return nil
+}
+
+func tellIdentity([]string) error {
+	status, err := os.Open("/proc/self/status")
+	if err != nil {
+		return err
+	}
+	defer status.Close()
+	scanner := bufio.NewScanner(status)
+	for scanner.Scan() {
+		key, value, _ := strings.Cut(scanner.Text(), ":")
+		if slices.Contains([]string{"Umask", "Uid", "Gid", "Groups", "NoNewPrivs"}, key) {
+			fmt.Println(key, strings.Join(strings.Fields(value), " "))
+		}
+	}
+	return scanner.Err()
+}

@@ -46,6 +46,10 @@ type master struct {
 	first runner // brings in the first generations and what was lost
 	next  runner // brings in those of a reload
 
+	// In multi mode only.
+	workers *processRunner // is first and next
+	doors   *reception
+
 	// In single mode only.
 	upgrader  *tableflip.Upgrader
 	successor *successor // of a master that is to succeed another one

@@ -139,11 +139,11 @@ func (m *master) chooseRunners() {
 		}}
 		m.next = &flipRunner{group: m.group, log: m.log, upgrader: m.upgrader, hand: m.bequeath, hurry: m.hurry, mark: m.logs.mark}
 	} else {
-		m.first = &processRunner{
+		m.workers = &processRunner{
 			spawner: supervise.New(), group: m.group, log: m.log, logs: m.logs, sockets: m.sockets,
-			environ: inherit.Scrub(os.Environ()),
+			environ: inherit.Scrub(os.Environ()), grace: func() time.Duration { return masterlessLimit },
 		}
-		m.next = m.first
+		m.first, m.next = m.workers, m.workers
 	}
 	m.fleet = newFleet(m.group, m.first, m.events, m.limits)
 	if m.successor != nil {

@@ -31,11 +31,14 @@ type processRunner struct {
 	log     *slog.Logger
 	logs    *logs
 	sockets *sockets
-	environ []string // without anything of ours
+	doors   *reception           // where its workers come when their session has ended
+	grace   func() time.Duration // how long they serve on without a master
+	environ []string             // without anything of ours
 }
 
 // start implements runner.
 func (p *processRunner) start(_ context.Context, w workload, watch observer) (instance, error) {
+	w.Assignment.Home = Home{Path: p.doors.address(), Token: newToken(), Grace: p.grace()}
 	r, err := newRemote(w, watch, p.log)
 	if err != nil {
 		return nil, err
@@ -55,14 +58,21 @@ func (p *processRunner) start(_ context.Context, w workload, watch observer) (in
 	if err != nil {
 		return nil, errors.Join(err, control.Close(), passing.Close())
 	}
-	i := &processInstance{remote: r, process: process, passing: passing, sockets: p.sockets, done: make(chan struct{})}
+	return p.accompany(r, process, control, passing)
+}
+
+// accompany begins the control session with a worker process and looks after it.
+func (p *processRunner) accompany(r *remote, process *supervise.Process, control net.Conn, passing *net.UnixConn) (*processInstance, error) {
+	i := &processInstance{remote: r, process: process, passing: passing, sockets: p.sockets, doors: p.doors, log: p.log, done: make(chan struct{})}
 	r.listen = i.passSocket
-	err = r.attach(control)
+	err := r.attach(control)
+	i.doors.expect(i.token(), i.readmit)
 	p.group.Go("worker "+process.Name(), func(context.Context) { i.await() })
 	if err != nil {
 		i.Kill()
 		return nil, err
 	}
+	p.group.Go("session of "+process.Name(), func(context.Context) { i.tend() })
 	return i, nil
 }
 
@@ -93,6 +103,8 @@ type processInstance struct {
 	*remote
 	process *supervise.Process
 	sockets *sockets
+	doors   *reception
+	log     *slog.Logger
 	done    chan struct{}
 
 	passMu  sync.Mutex // keeps the order of answers and descriptors
@@ -102,9 +114,58 @@ type processInstance struct {
 // await lets go of what belonged to the process once it has ended.
 func (i *processInstance) await() {
 	<-i.process.Done()
+	i.doors.forget(i.token())
+	i.line.end()
 	_ = i.control.Close() // the session has ended with the process
+	i.passMu.Lock()
 	_ = i.passing.Close()
+	i.passMu.Unlock()
 	close(i.done)
+}
+
+func (i *processInstance) token() string { return i.work.Assignment.Home.Token }
+
+// readmit begins a new session with the worker, whose former one has ended.
+func (i *processInstance) readmit(v visitor) {
+	control, _, err := v.admit(nil)
+	if err == nil {
+		i.passMu.Lock()
+		_ = i.passing.Close() // the worker has left it
+		i.passing = v.conn
+		i.passMu.Unlock()
+		err = i.attach(control)
+	}
+	if err != nil {
+		i.log.Warn("cannot go on with a worker", "worker", i.process.Name(), "pid", i.Pid(), "error", err)
+		_ = v.conn.Close() // the worker comes again
+	}
+}
+
+// sessionless is how long a worker may live on without a session while its master
+// is there. It comes to the reception at once unless it is broken.
+const sessionless = 10 * time.Second
+
+// tend kills the worker if its session ends for good while it lives on: nobody
+// could tell it anything.
+func (i *processInstance) tend() {
+	for {
+		session, renewed := i.line.current()
+		select {
+		case <-session.Done():
+		case <-i.line.over:
+			return
+		}
+		late := time.NewTimer(sessionless)
+		select {
+		case <-renewed:
+		case <-i.line.over:
+		case <-i.done:
+		case <-late.C:
+			i.log.Error("a worker has no session any more", "worker", i.process.Name(), "pid", i.Pid())
+			i.Kill()
+		}
+		late.Stop()
+	}
 }
 
 // passSocket opens a socket that a sandbox asks for, or finds it, and sends it.

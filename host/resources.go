@@ -40,6 +40,9 @@ func (m *master) acquire(ctx context.Context) error {
 		return err
 	}
 	m.control = newControlSocket(ln, m, m.log)
+	if err := m.openDoors(""); err != nil {
+		return err
+	}
 	if err := m.borrow(); err != nil {
 		return err
 	}
@@ -47,6 +50,19 @@ func (m *master) acquire(ctx context.Context) error {
 		return err
 	}
 	m.control.serve()
+	return nil
+}
+
+// openDoors opens the reception for workers, if there will be any.
+func (m *master) openDoors(address string) (err error) {
+	if m.workers == nil {
+		return nil
+	}
+	if m.doors, err = openReception(address, m.log); err != nil {
+		return err
+	}
+	m.workers.doors = m.doors
+	m.doors.open()
 	return nil
 }
 
@@ -168,6 +184,9 @@ func (m *master) release() error {
 		errs = append(errs, m.control.close(ctx))
 	}
 	errs = append(errs, m.group.Stop(ctx))
+	if m.doors != nil {
+		errs = append(errs, m.doors.close(ctx))
+	}
 	mine := m.owns()
 	m.sockets.close(mine)
 	if m.lifeline != nil {

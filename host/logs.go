@@ -133,7 +133,7 @@ func (l *logs) masterLogger() *slog.Logger {
 // already and come on standard error.
 func (l *logs) output(worker string) (out, err supervise.Sink) {
 	w := l.writer.Load()
-	return w.Sink(worker, logfile.StreamOut), w.Relay(worker, logfile.StreamErr)
+	return w.Sink(logfile.Source{Name: worker, Stream: logfile.StreamOut}), w.Relay(logfile.Source{Name: worker, Stream: logfile.StreamErr})
 }
 
 // tailLines is how many of the last lines are shown of what failed.

@@ -87,35 +87,6 @@ func (w *Writer) Line(t time.Time, name, stream string, text []byte) {
 	w.add(func(batch []byte) []byte { return appendText(batch, t, name, stream, text, maxText) })
 }
 
-// Sink gives what takes the lines of an output stream; cut says that a line goes
-// on in the next one.
-func (w *Writer) Sink(name, stream string) func(line []byte, cut bool) {
-	return func(line []byte, cut bool) { w.output(name, stream, line, cut) }
-}
-
-// Relay does what Sink does, but lets through as they are the lines that have the
-// form of the log already and come from a logger; see [Direct].
-func (w *Writer) Relay(name, stream string) func(line []byte, cut bool) {
-	return func(line []byte, cut bool) {
-		if h, ok := parseHead(line); ok && h.stream == StreamLog && !cut {
-			w.add(func(batch []byte) []byte { return append(append(batch, line...), '\n') })
-			return
-		}
-		w.output(name, stream, line, cut)
-	}
-}
-
-func (w *Writer) output(name, stream string, line []byte, cut bool) {
-	now := time.Now()
-	w.add(func(batch []byte) []byte {
-		batch = appendText(batch, now, name, stream, line, maxText)
-		if cut {
-			batch = append(batch[:len(batch)-1], '\\', '\n')
-		}
-		return batch
-	})
-}
-
 func (w *Writer) add(to func(batch []byte) []byte) {
 	w.mu.Lock()
 	if w.closed {

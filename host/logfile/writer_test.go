@@ -51,38 +51,6 @@ func TestLinesAreWrittenWithoutFlush(t *testing.T) {
 	f.expect(t, "by itself")
 }
 
-func TestSinkMarksWhatIsCut(t *testing.T) {
-	w := open(t, logfile.Options{Path: newPath(t)})
-	sink := w.Sink("calc", logfile.StreamErr)
-	sink([]byte("begin"), true)
-	sink([]byte("end"), false)
-	got := read(t, w.Reader(), 0, "calc")
-	if want := []string{`begin\`, "end"}; !slices.Equal(texts(got), want) || got[0].Stream != "err" {
-		t.Errorf("got %+v", got)
-	}
-}
-
-func TestRelayLetsLoggedLinesThrough(t *testing.T) {
-	w := open(t, logfile.Options{Path: newPath(t)})
-	relay := w.Relay("calc", logfile.StreamErr)
-	var out bytes.Buffer
-	logfile.Direct(&out).Line(time.Unix(1, 0), "math", logfile.StreamLog, []byte("from a logger"))
-	logged := bytes.TrimSuffix(out.Bytes(), []byte{'\n'})
-	relay(logged, false)
-	relay([]byte("panic: no"), false)
-	relay(bytes.Replace(logged, []byte(" log "), []byte(" out "), 1), false)
-	relay(logged, true)
-	got := read(t, w.Reader(), 0, "")
-	if len(got) != 4 || got[0].Name != "math" || !got[0].Time.Equal(time.Unix(1, 0)) || got[0].Text != "from a logger" {
-		t.Fatalf("got %+v", got)
-	}
-	for i, l := range got[1:] {
-		if l.Name != "calc" || l.Stream != logfile.StreamErr {
-			t.Errorf("line %d is %+v", i+1, l)
-		}
-	}
-}
-
 func TestDirectLinesStayBelowWhatIsTakenInOnePiece(t *testing.T) {
 	var out bytes.Buffer
 	logfile.Direct(&out).Line(time.Now(), strings.Repeat("n", 63), logfile.StreamLog, bytes.Repeat([]byte("x"), 1<<20))

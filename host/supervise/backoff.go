@@ -7,12 +7,16 @@ import (
 
 // Backoff says how long to wait before a process that ended is started again. The
 // first restart is at once. Each further one in a row waits twice as long as the
-// one before, give or take a fifth, until a run was stable. The zero value is
+// one before, give or take a little, until a run was stable. The zero value is
 // ready to use.
 type Backoff struct {
 	Stable time.Duration // a run of this length ends the row; default 10 s
 	Min    time.Duration // wait before the second restart in a row; default 100 ms
 	Max    time.Duration // longest wait; default 30 s
+	// Jitter is the part of a wait by which it is longer or shorter at random, so
+	// that those who failed together do not start together; default 0.2, and no
+	// more than 1. Less than 0 is none.
+	Jitter float64
 
 	row int // restarts since the last stable run
 }
@@ -40,7 +44,14 @@ func (b *Backoff) wait(row int, random float64) time.Duration {
 		wait *= 2
 	}
 	wait = min(wait, longest)
-	return min(time.Duration(float64(wait)*(0.8+0.4*random)), longest)
+	return min(time.Duration(float64(wait)*(1+b.jitter()*(2*random-1))), longest)
+}
+
+func (b *Backoff) jitter() float64 {
+	if b.Jitter == 0 {
+		return 0.2
+	}
+	return min(max(b.Jitter, 0), 1)
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {

@@ -57,4 +57,19 @@ func TestBackoffJitterStaysInBounds(t *testing.T) {
 			t.Errorf("row %d, random %v: %v, want %v", test.row, test.random, got, test.want)
 		}
 	}
+	for _, test := range []struct {
+		jitter, random float64
+		want           time.Duration
+	}{
+		{-1, 0, 100 * time.Millisecond},
+		{0.5, 0, 50 * time.Millisecond},
+		{1, 0, 0},
+		{7, 0, 0},
+		{1, 1, 200 * time.Millisecond},
+	} {
+		b := Backoff{Jitter: test.jitter}
+		if got := b.wait(1, test.random).Round(time.Microsecond); got != test.want {
+			t.Errorf("jitter %v, random %v: %v, want %v", test.jitter, test.random, got, test.want)
+		}
+	}
 }

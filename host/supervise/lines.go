@@ -1,24 +1,18 @@
 package supervise
 
-import (
-	"bytes"
-	"slices"
-	"sync"
-)
+import "bytes"
 
-const (
-	maxLine     = 64 << 10 // bytes of a line that are passed on in one piece
-	tailLines   = 50       // lines that a process keeps for those who ask how it ended
-	maxTailLine = 4 << 10  // bytes kept of each
-)
+// maxLine is how many bytes of a line are passed on in one piece.
+const maxLine = 64 << 10
 
 // splitter cuts a byte stream into lines. It holds back what has no newline yet.
 type splitter struct {
-	emit Sink
+	emit func(line []byte, cut bool)
 	rest []byte // at most maxLine bytes, without a newline
 }
 
-func (s *splitter) write(chunk []byte) {
+// Write implements Sink.
+func (s *splitter) Write(chunk []byte) {
 	for len(chunk) > 0 {
 		end := bytes.IndexByte(chunk, '\n')
 		if end < 0 {
@@ -53,35 +47,13 @@ func (s *splitter) line(last []byte) {
 	s.rest = s.rest[:0]
 }
 
-// end passes on a last line that has no newline.
-func (s *splitter) end() {
+// Finish implements Sink.
+func (s *splitter) Finish() {
 	if len(s.rest) > 0 {
 		s.emit(s.rest, false)
 		s.rest = nil
 	}
 }
 
-// tail keeps the newest lines of all streams of a process.
-type tail struct {
-	mu    sync.Mutex
-	lines []string // a ring once it is full
-	next  int      // of the ring: the oldest line
-}
-
-func (t *tail) add(line []byte) {
-	text := string(line[:min(len(line), maxTailLine)])
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.lines) < tailLines {
-		t.lines = append(t.lines, text)
-		return
-	}
-	t.lines[t.next] = text
-	t.next = (t.next + 1) % tailLines
-}
-
-func (t *tail) list() []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.Concat(t.lines[t.next:], t.lines[:t.next])
-}
+// Rest implements Sink.
+func (s *splitter) Rest() []byte { return s.rest }

@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -15,11 +14,11 @@ type piece struct {
 
 func split(chunks ...string) []piece {
 	var got []piece
-	s := splitter{emit: func(line []byte, cut bool) { got = append(got, piece{string(line), cut}) }}
+	s := EachLine(func(line []byte, cut bool) { got = append(got, piece{string(line), cut}) })
 	for _, chunk := range chunks {
-		s.write([]byte(chunk))
+		s.Write([]byte(chunk))
 	}
-	s.end()
+	s.Finish()
 	return got
 }
 
@@ -57,7 +56,7 @@ func FuzzSplitterLosesNothing(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stream []byte, size int) {
 		size = min(max(size, 1), 1<<20)
 		var got bytes.Buffer
-		s := splitter{emit: func(line []byte, cut bool) {
+		s := EachLine(func(line []byte, cut bool) {
 			if len(line) > maxLine || bytes.IndexByte(line, '\n') >= 0 || cut && len(line) != maxLine {
 				t.Fatalf("a line of %d bytes, cut %t", len(line), cut)
 			}
@@ -65,11 +64,11 @@ func FuzzSplitterLosesNothing(f *testing.F) {
 			if !cut {
 				got.WriteByte('\n')
 			}
-		}}
+		})
 		for chunk := range slices.Chunk(stream, size) {
-			s.write(chunk)
+			s.Write(chunk)
 		}
-		s.end()
+		s.Finish()
 		want := string(stream)
 		if want != "" && !strings.HasSuffix(want, "\n") {
 			want += "\n"
@@ -78,19 +77,4 @@ func FuzzSplitterLosesNothing(f *testing.F) {
 			t.Errorf("%d bytes in, %d out", len(want), got.Len())
 		}
 	})
-}
-
-func TestTailKeepsTheNewest(t *testing.T) {
-	var tl tail
-	for i := range 120 {
-		tl.add(fmt.Appendf(nil, "line %d", i))
-	}
-	got := tl.list()
-	if len(got) != 50 || got[0] != "line 70" || got[49] != "line 119" {
-		t.Errorf("got %q", got)
-	}
-	tl.add(bytes.Repeat([]byte("x"), 1<<20))
-	if got := tl.list(); len(got[49]) != 4096 {
-		t.Errorf("kept %d bytes of a long line", len(got[49]))
-	}
 }

@@ -214,7 +214,7 @@ func startAndDie(args []string) error {
 		return fmt.Errorf("the environment would start another master: %q", spec.Env)
 	}
 	ready := make(chan struct{}, 1)
-	spec.Stdout = func([]byte, bool) { ready <- struct{}{} }
+	spec.Stdout = supervise.EachLine(func([]byte, bool) { ready <- struct{}{} })
 	if _, err := supervise.New().Start(spec); err != nil {
 		return err
 	}
@@ -319,7 +319,9 @@ type lines struct {
 
 func newLines() *lines { return &lines{told: make(chan string, 1000)} }
 
-func (l *lines) sink(line []byte, _ bool) {
+func (l *lines) sink() supervise.Sink { return supervise.EachLine(l.add) }
+
+func (l *lines) add(line []byte, _ bool) {
 	l.mu.Lock()
 	l.all = append(l.all, string(line))
 	l.mu.Unlock()

@@ -107,7 +107,7 @@ func TestEnvironmentIsTheChildsAlone(t *testing.T) {
 		out := newLines()
 		spec := child(t, "env")
 		spec.Env = []string{standIn + "=env", "ONE=1", "INVOCATION_ID=of the master", "GORACE=atexit_sleep_ms=0"}
-		spec.Stdout = out.sink
+		spec.Stdout = out.sink()
 		p := start(t, s, spec)
 		await(t, p)
 		want := []string{standIn + "=env", "ONE=1", "GORACE=atexit_sleep_ms=0", "INVOCATION_ID=" + p.Invocation()}
@@ -156,7 +156,7 @@ func TestFilesKeepTheirOrder(t *testing.T) {
 	defer self.Close()
 	out := newLines()
 	spec := child(t, "cat", "7")
-	spec.Files, spec.Stdout = files, out.sink
+	spec.Files, spec.Stdout = files, out.sink()
 	spec.Executable, spec.Path = self, "/none"
 	await(t, start(t, s, spec))
 	want := []string{"3=g", "4=f", "5=e", "6=d", "7=c", "8=b", "9=a"}
@@ -167,7 +167,7 @@ func TestFilesKeepTheirOrder(t *testing.T) {
 
 func TestNothingElseIsInherited(t *testing.T) {
 	out := newLines()
-	spec := supervise.Spec{Name: "ls", Path: "/bin/ls", Args: []string{"ls", "/proc/self/fd"}, Stdout: out.sink}
+	spec := supervise.Spec{Name: "ls", Path: "/bin/ls", Args: []string{"ls", "/proc/self/fd"}, Stdout: out.sink()}
 	spec.Files = handed(t, "a", "b")
 	await(t, start(t, spawner(t), spec))
 	want := []string{"0", "1", "2", "3", "4", "5"} // 5 is the directory that ls reads
@@ -178,7 +178,7 @@ func TestNothingElseIsInherited(t *testing.T) {
 
 func TestLaterVariableCounts(t *testing.T) {
 	out := newLines()
-	spec := supervise.Spec{Name: "env", Path: "/usr/bin/env", Args: []string{"env"}, Env: []string{"A=1", "B=2", "A=3"}, Stdout: out.sink}
+	spec := supervise.Spec{Name: "env", Path: "/usr/bin/env", Args: []string{"env"}, Env: []string{"A=1", "B=2", "A=3"}, Stdout: out.sink()}
 	p := start(t, spawner(t), spec)
 	await(t, p)
 	if got, want := out.list(), []string{"B=2", "A=3", "INVOCATION_ID=" + p.Invocation()}; !slices.Equal(got, want) {
@@ -254,7 +254,7 @@ func TestExecutableRunsAfterItsPathIsReplacedOrGone(t *testing.T) {
 	run := func(when string) {
 		t.Helper()
 		out := newLines()
-		spec.Stdout = out.sink
+		spec.Stdout = out.sink()
 		if exit := await(t, start(t, s, spec)); !exit.Success() || len(out.list()) != 1 {
 			t.Errorf("%s: %v, %q", when, exit, out.list())
 		}
@@ -274,7 +274,7 @@ func TestExecutableRunsAfterItsPathIsReplacedOrGone(t *testing.T) {
 func TestDirectory(t *testing.T) {
 	dir := t.TempDir()
 	out := newLines()
-	await(t, start(t, spawner(t), supervise.Spec{Name: "pwd", Path: "/bin/pwd", Args: []string{"pwd", "-P"}, Dir: dir, Stdout: out.sink}))
+	await(t, start(t, spawner(t), supervise.Spec{Name: "pwd", Path: "/bin/pwd", Args: []string{"pwd", "-P"}, Dir: dir, Stdout: out.sink()}))
 	if got := out.list(); len(got) != 1 || got[0] != dir {
 		t.Errorf("works in %q, want %q", got, dir)
 	}
@@ -283,7 +283,7 @@ func TestDirectory(t *testing.T) {
 func TestProcessLeadsItsOwnSession(t *testing.T) {
 	out := newLines()
 	spec := child(t, "wait")
-	spec.Stdout = out.sink
+	spec.Stdout = out.sink()
 	p := start(t, spawner(t), spec)
 	out.next(t)
 	if sid, err := unix.Getsid(p.Pid()); sid != p.Pid() || err != nil {

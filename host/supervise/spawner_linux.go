@@ -19,7 +19,7 @@ import (
 // Spawner starts processes and waits for them. Make one with [New].
 type Spawner struct {
 	watchers *group.Group
-	buffers  sync.Pool
+	pumps    *pumps
 
 	// family is held while a process is born and while one is buried, so that
 	// whoever holds it sees every child either running, or exited and unreaped, or
@@ -29,13 +29,8 @@ type Spawner struct {
 
 // New returns a Spawner.
 func New() *Spawner {
-	return &Spawner{
-		watchers: group.New(context.Background(), nil),
-		buffers: sync.Pool{New: func() any {
-			buf := make([]byte, chunkSize)
-			return &buf
-		}},
-	}
+	watchers := group.New(context.Background(), nil)
+	return &Spawner{watchers: watchers, pumps: newPumps(watchers)}
 }
 
 // Wait returns nil once all processes have ended, or an error that names those
@@ -53,7 +48,7 @@ func (s *Spawner) Start(spec Spec) (*Process, error) {
 		return nil, fmt.Errorf("cannot start %s: %w", spec.Name, err)
 	}
 	for _, o := range p.outputs {
-		s.watchers.Go("output of "+spec.Name, func(context.Context) { o.pump(&s.buffers) })
+		o.start()
 	}
 	s.watchers.Go(spec.Name, func(context.Context) { s.watch(p) })
 	return p, nil
@@ -67,7 +62,7 @@ func (s *Spawner) spawn(p *Process, spec Spec) error {
 	defer null.Close()
 	files := []syscall.Conn{null}
 	for _, sink := range []Sink{spec.Stdout, spec.Stderr} {
-		o, theirs, err := newOutput(sink, &p.tail)
+		o, theirs, err := s.pumps.open(spec.Name, sink, &p.tail)
 		if err != nil {
 			return errors.Join(err, closeOutputs(p.outputs))
 		}
@@ -88,7 +83,7 @@ func (s *Spawner) spawn(p *Process, spec Spec) error {
 func closeOutputs(outputs []*output) error {
 	var errs []error
 	for _, o := range outputs {
-		errs = append(errs, o.pipe.Close())
+		errs = append(errs, o.close())
 	}
 	return errors.Join(errs...)
 }

@@ -40,12 +40,6 @@ type Spec struct {
 	Stdout, Stderr Sink
 }
 
-// Sink takes one line of output, without its newline. It is called in order and
-// by one goroutine for each stream; line is only valid during the call. A line of
-// more than 64 KiB comes in pieces of that size: cut is true for all but the last
-// piece. While a Sink blocks, the process comes to block as well when it writes.
-type Sink func(line []byte, cut bool)
-
 func (s Spec) validate() error {
 	if s.Name == "" {
 		return errors.New("cannot start a process without a name")

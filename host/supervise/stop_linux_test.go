@@ -24,7 +24,7 @@ func ready(t *testing.T, s *supervise.Spawner, name string, args ...string) *sup
 	t.Helper()
 	out := newLines()
 	spec := child(t, name, args...)
-	spec.Stdout = out.sink
+	spec.Stdout = out.sink()
 	p := start(t, s, spec)
 	out.next(t)
 	return p
@@ -97,7 +97,7 @@ func leave(t *testing.T, s *supervise.Spawner, how string) (*supervise.Process, 
 	t.Helper()
 	out := newLines()
 	spec := child(t, "leave", how)
-	spec.Stdout = out.sink
+	spec.Stdout = out.sink()
 	p := start(t, s, spec)
 	var pids []int
 	for range 2 {
@@ -145,7 +145,7 @@ func TestNobodyWaitsForWhoHoldsTheOutput(t *testing.T) {
 	for range 5 {
 		out := newLines()
 		spec := child(t, "hold")
-		spec.Stdout = out.sink
+		spec.Stdout = out.sink()
 		p := start(t, s, spec)
 		exit := await(t, p)
 		if !exit.Success() || exit.Swept != 0 || len(out.list()) != 1 {
@@ -168,7 +168,7 @@ func TestAllOutputArrivesBeforeDone(t *testing.T) {
 	const count = 100_000
 	out, errs := newLines(), newLines()
 	spec := child(t, "lines", strconv.Itoa(count))
-	spec.Stdout, spec.Stderr = out.sink, errs.sink
+	spec.Stdout, spec.Stderr = out.sink(), errs.sink()
 	p := start(t, spawner(t), spec)
 	await(t, p)
 	for _, l := range []*lines{out, errs} {
@@ -202,10 +202,10 @@ func TestSlowSinkHoldsTheProcessBack(t *testing.T) {
 	release := make(chan struct{})
 	var got strings.Builder
 	spec := supervise.Spec{Name: "zeros", Path: "/usr/bin/head", Args: []string{"head", "-c", "3000000", "/dev/zero"}}
-	spec.Stdout = func(line []byte, _ bool) {
+	spec.Stdout = supervise.EachLine(func(line []byte, _ bool) {
 		<-release
 		got.Write(line)
-	}
+	})
 	p := start(t, spawner(t), spec)
 	select {
 	case <-p.Done():

@@ -50,6 +50,9 @@ type WorkerBack struct {
 	Took  time.Duration // from the loss to serving
 }
 
+// WorkerAdopted: a worker of a former master goes on under this one.
+type WorkerAdopted struct{ Place Place }
+
 // ReloadQueued: a reload waits for the one that runs.
 type ReloadQueued struct{ ID int }
 
@@ -61,6 +64,9 @@ type ReloadStarted struct {
 
 // ReloadEnded: a reload is over, well or badly.
 type ReloadEnded struct{ Result ctl.ReloadResult }
+
+// MasterUpgraded: the master runs another build now, or was to and does not.
+type MasterUpgraded struct{ Result ctl.UpgradeResult }
 
 // WorkCut: something was cut at a deadline instead of finished.
 type WorkCut struct {
@@ -136,6 +142,13 @@ func (e WorkerBack) record() ctl.Event {
 	}
 }
 
+func (e WorkerAdopted) record() ctl.Event {
+	return ctl.Event{
+		Kind: "worker_adopted", Name: e.Place.Worker, Data: e.Place.data(),
+		Text: fmt.Sprintf("worker %s (pid %d) of the former master goes on", e.Place, e.Place.Pid),
+	}
+}
+
 func (e ReloadQueued) record() ctl.Event {
 	return ctl.Event{Kind: "reload_queued", Text: fmt.Sprintf("reload %d waits for the one that runs", e.ID)}
 }
@@ -159,6 +172,17 @@ func (e ReloadEnded) record() ctl.Event {
 		Kind: "reload_ended", Text: text,
 		Data: map[string]string{"id": strconv.Itoa(r.ID), "outcome": r.Outcome, "build": r.Build.ID},
 	}
+}
+
+func (e MasterUpgraded) record() ctl.Event {
+	r := e.Result
+	text := fmt.Sprintf("master runs build %s: upgrade %s", r.Build.ID, strings.ReplaceAll(r.Outcome, "_", " "))
+	if r.Error != "" {
+		text += ": " + r.Error
+	} else if r.Gap > 0 {
+		text += fmt.Sprintf(" within %v", r.Gap.Round(100*time.Microsecond))
+	}
+	return ctl.Event{Kind: "master_upgraded", Text: text, Data: map[string]string{"outcome": r.Outcome, "build": r.Build.ID}}
 }
 
 func (e WorkCut) record() ctl.Event {

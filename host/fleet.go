@@ -39,10 +39,11 @@ type limits struct {
 
 // retirement is a generation on its way out.
 type retirement struct {
-	slot *slot
-	gen  *generation
-	cut  context.CancelFunc
-	over chan struct{} // closed when it has gone and what was cut is counted
+	slot  *slot
+	gen   *generation
+	until time.Time // when it is cut
+	cut   context.CancelFunc
+	over  chan struct{} // closed when it has gone and what was cut is counted
 }
 
 func newFleet(g *group.Group, r runner, events *hub, l func() limits) *fleet {
@@ -71,6 +72,14 @@ func (f *fleet) slot(worker string, instance int) *slot {
 		}
 	}
 	return newSlot(f, worker, instance, f.begun)
+}
+
+// without leaves out the workloads of slots in which something serves.
+func (f *fleet) without(work []workload) []workload {
+	return slices.DeleteFunc(work, func(w workload) bool {
+		g, _, _ := f.slot(w.Worker, w.Instance).watched()
+		return g != nil
+	})
 }
 
 // install puts a committed generation into its slot, begins to keep the slot if
@@ -112,8 +121,13 @@ func (f *fleet) remove(s *slot) {
 
 // retire drains a generation in the background, within the drain limit.
 func (f *fleet) retire(s *slot, g *generation) {
-	ctx, cancel := context.WithTimeout(f.retireCtx, f.limits().Drain)
-	r := retirement{slot: s, gen: g, cut: cancel, over: make(chan struct{})}
+	f.retireUntil(s, g, time.Now().Add(f.limits().Drain))
+}
+
+// retireUntil is retire with another limit.
+func (f *fleet) retireUntil(s *slot, g *generation, until time.Time) {
+	ctx, cancel := context.WithDeadline(f.retireCtx, until)
+	r := retirement{slot: s, gen: g, until: until, cut: cancel, over: make(chan struct{})}
 	f.mu.Lock()
 	f.retiring = append(f.retiring, r)
 	f.cutOldestLocked(s)

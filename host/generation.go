@@ -64,6 +64,15 @@ func (g *generation) start(ctx context.Context, r runner) error {
 	return nil
 }
 
+// goOn takes the place of start for a run that another master has begun and that
+// serves.
+func (g *generation) goOn(run instance, started time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.run, g.started, g.state = run, started, Serving
+	close(g.ready)
+}
+
 // watch moves the generation when its run gets ready and when it ends.
 func (g *generation) watch() {
 	select {

@@ -49,12 +49,20 @@ type master struct {
 	// In multi mode only.
 	workers *processRunner // is first and next
 	doors   *reception
+	found   []*found     // workers of a former master, until they are adopted
+	former  *stateRecord // of a master that was killed, until all is adopted
 
 	// In single mode only.
 	upgrader  *tableflip.Upgrader
 	successor *successor // of a master that is to succeed another one
 	lifeline  *os.File   // to the launcher; nil if there is none
 	herald    *herald    // to whoever started it in the background; nil if nobody did
+
+	dirty   chan struct{} // capacity 1: state.json is to be written
+	writing sync.Mutex    // of state.json
+
+	signals chan os.Signal
+	hold    chan chan struct{} // signals wait until what is sent here is closed
 
 	orders      orders
 	changes     turn // of code and of what is wished of sandboxes: one at a time
@@ -67,10 +75,11 @@ type master struct {
 	mu        sync.Mutex
 	state     string
 	plan      *plan
-	ordered   bool // a successor got the order to open
-	opened    bool // its first generations serve
-	succeeded bool // another process is the master now
-	heir      int  // its pid
+	ordered   bool              // a successor got the order to open
+	opened    bool              // its first generations serve
+	upgraded  ctl.UpgradeResult // of the image before this one, if there was one
+	succeeded bool              // another process is the master now
+	heir      int               // its pid
 	stopping  bool
 	counts    ctl.Reloads
 	commits   int
@@ -81,9 +90,8 @@ type master struct {
 // up, stand until told to stop or succeeded, and let go.
 func (m *master) run(ctx context.Context) error {
 	outliveReaders()
-	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, masterSignals()...)
-	defer signal.Stop(signals)
+	signal.Notify(m.signals, masterSignals()...)
+	defer signal.Stop(m.signals)
 	m.chooseRunners()
 	if err := m.acquire(ctx); err != nil {
 		if m.successor != nil {
@@ -94,20 +102,23 @@ func (m *master) run(ctx context.Context) error {
 	m.group.Go("reloads", m.reloads.loop)
 	m.group.Go("start", m.begin)
 	m.group.Go("guard", m.guard)
+	m.group.Go("state", m.keepState)
 	m.group.Go("watchdog", m.feedWatchdog)
-	m.stand(ctx, signals)
+	m.stand(ctx)
 	return errors.Join(m.outcome(), m.release())
 }
 
 // stand obeys signals until the master has ended.
-func (m *master) stand(ctx context.Context, signals <-chan os.Signal) {
+func (m *master) stand(ctx context.Context) {
 	cancelled := ctx.Done()
 	for {
 		select {
 		case <-m.ended:
 			return
-		case s := <-signals:
+		case s := <-m.signals:
 			m.obey(s)
+		case resume := <-m.hold:
+			<-resume
 		case <-cancelled:
 			cancelled = nil
 			m.stop(m.limits().Stop, "cancelled")
@@ -154,7 +165,8 @@ func (m *master) begin(ctx context.Context) {
 		return // told to stop before anything began
 	}
 	defer give()
-	t := m.fleet.newTransition(m.first, m.currentPlan().workloads(), nil)
+	m.adoptWorkers(ctx)
+	t := m.fleet.newTransition(m.first, m.fleet.without(m.currentPlan().workloads()), nil)
 	t.beforeCommit = m.awaitOpen
 	err = t.run(ctx)
 	if err == nil {
@@ -168,6 +180,9 @@ func (m *master) begin(ctx context.Context) {
 	if m.successor != nil {
 		m.arrived()
 		return
+	}
+	if m.former != nil {
+		m.renewAdopted(m.former)
 	}
 	m.sayStarted()
 }

@@ -76,6 +76,28 @@ func (p *processRunner) accompany(r *remote, process *supervise.Process, control
 	return i, nil
 }
 
+// adopt goes on with a worker of another master, once it has told how far it is.
+func (p *processRunner) adopt(ctx context.Context, w workload, watch observer, f *found) (*processInstance, presence, error) {
+	r, err := newRemote(w, watch, p.log)
+	if err != nil {
+		return nil, presence{}, err
+	}
+	i, err := p.accompany(r, f.process, f.control, f.conn)
+	if err != nil {
+		return nil, presence{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, admissionLimit)
+	defer cancel()
+	select {
+	case at := <-r.greeted:
+		return i, at, nil
+	case <-i.done:
+		return nil, presence{}, errors.New("it has ended")
+	case <-ctx.Done():
+		return nil, presence{}, fmt.Errorf("it has not said hello: %w", context.Cause(ctx))
+	}
+}
+
 func (p *processRunner) spawn(w workload, control, passing syscall.Conn) (*supervise.Process, error) {
 	handed := p.sockets.of(w.Assignment.Sandboxes)
 	labels := make([]string, len(handed))
@@ -198,8 +220,13 @@ func (i *processInstance) Open(ctx context.Context) error { return i.open(ctx, B
 // Kill implements lifecycle: a worker that is not wanted has a second to end.
 func (i *processInstance) Kill() {
 	// Stop fails only for a process that cannot be killed; done tells then, too.
-	_, _ = i.process.Stop(context.Background(), supervise.Ladder{{Signal: syscall.SIGTERM, Wait: killWait}})
+	_, _ = i.process.Stop(context.Background(), killLadder())
 	<-i.done
+}
+
+// killLadder is for a worker that is not wanted.
+func killLadder() supervise.Ladder {
+	return supervise.Ladder{{Signal: syscall.SIGTERM, Wait: killWait}}
 }
 
 // Done implements lifecycle.

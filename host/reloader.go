@@ -22,7 +22,9 @@ type reloader struct {
 	mu      sync.Mutex
 	last    int // ID given last
 	running *reloadJob
+	cancel  context.CancelCauseFunc // of running
 	pending *reloadJob
+	held    bool          // another image of this process is to go on
 	handed  *reloadJob    // that a predecessor had waiting; nil if none
 	wake    chan struct{} // capacity 1
 	closed  bool
@@ -46,8 +48,11 @@ func newReloader(events *hub, run func(context.Context, *reloadJob) ctl.ReloadRe
 func (r *reloader) submit(request ctl.ReloadRequest) (*reloadJob, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
+	switch {
+	case r.closed:
 		return nil, errStopping
+	case r.held:
+		return nil, ctl.Problemf(ctl.ErrRetry, "the master is being upgraded")
 	}
 	r.last++
 	j := &reloadJob{id: r.last, request: request, done: make(chan struct{}), queued: r.running != nil}
@@ -90,9 +95,7 @@ func (r *reloader) loop(ctx context.Context) {
 		if ctx.Err() != nil {
 			return // stop wins, also when both came at once
 		}
-		if j := r.take(); j != nil {
-			r.finish(j, r.run(ctx, j))
-		}
+		r.runNext(ctx)
 		if r.retired() {
 			return
 		}
@@ -105,18 +108,32 @@ func (r *reloader) retired() bool {
 	return r.closed
 }
 
-func (r *reloader) take() *reloadJob {
+func (r *reloader) runNext(ctx context.Context) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if j := r.take(cancel); j != nil {
+		r.finish(j, r.run(ctx, j))
+	}
+}
+
+func (r *reloader) take(cancel context.CancelCauseFunc) *reloadJob {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.running, r.pending = r.pending, nil
+	if r.held {
+		return nil
+	}
+	r.running, r.pending, r.cancel = r.pending, nil, cancel
 	return r.running
 }
 
 func (r *reloader) finish(j *reloadJob, result ctl.ReloadResult) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	j.result = result
 	r.running = nil
+	if j.ended() {
+		return // its callers were sent elsewhere
+	}
+	j.result = result
 	close(j.done)
 }
 
@@ -145,6 +162,49 @@ func (r *reloader) queue() queue {
 		q.Pending = &r.pending.request
 	}
 	return q
+}
+
+// suspend gives the reloads that wait, for another image of this process to run
+// them, and sends their callers there. The one that runs by now, if there is one,
+// has not begun: it waits for its turn.
+func (r *reloader) suspend() queue {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held = true
+	q := queue{Last: r.last}
+	for _, j := range []*reloadJob{r.running, r.pending} {
+		if j == nil || j.ended() {
+			continue
+		}
+		q.Pending = &ctl.ReloadRequest{Names: j.request.Names, Binary: j.request.Binary, DryRun: j.request.DryRun}
+		j.result = ctl.ReloadResult{ID: j.id, Outcome: ctl.OutcomeMoved}
+		close(j.done)
+	}
+	if r.running != nil && r.cancel != nil {
+		r.cancel(errMoved)
+	}
+	r.pending = nil
+	return q
+}
+
+// errMoved ends a reload that another image of this process will run.
+var errMoved = errors.New("the master is being upgraded")
+
+// reopen goes on with what suspend gave: there is no other image.
+func (r *reloader) reopen(q queue) {
+	r.mu.Lock()
+	r.held = false
+	r.mu.Unlock()
+	_ = r.goOn(q) // it fails for a master that is stopping only
+}
+
+func (j *reloadJob) ended() bool {
+	select {
+	case <-j.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // goOn takes the queue of a predecessor over.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/dserver/dserver/ctl"
@@ -40,10 +39,10 @@ func (m *master) acquire(ctx context.Context) error {
 		return err
 	}
 	m.control = newControlSocket(ln, m, m.log)
-	if err := m.openDoors(""); err != nil {
+	if err := m.borrow(); err != nil {
 		return err
 	}
-	if err := m.borrow(); err != nil {
+	if err := m.recover(ctx); err != nil {
 		return err
 	}
 	if err := m.openSockets(ctx); err != nil {
@@ -53,33 +52,35 @@ func (m *master) acquire(ctx context.Context) error {
 	return nil
 }
 
-// openDoors opens the reception for workers, if there will be any.
-func (m *master) openDoors(address string) (err error) {
+// recover finds what a master left that was killed, and opens the reception for
+// its workers and those to come.
+func (m *master) recover(ctx context.Context) (err error) {
+	if m.former, err = m.formerState(); err != nil {
+		m.log.Warn(err.Error())
+	}
 	if m.workers == nil {
 		return nil
 	}
-	if m.doors, err = openReception(address, m.log); err != nil {
+	var address string
+	var records []workerRecord
+	var keys []socketKey
+	if m.former != nil {
+		address, records, keys = m.former.Doors, m.former.Workers, m.former.Sockets
+	}
+	if m.doors, err = openReception(address, m.log); err != nil && address != "" {
+		m.log.Warn("workers of the former master cannot come", "error", err)
+		m.doors, err = openReception("", m.log)
+	}
+	if err != nil {
 		return err
 	}
 	m.workers.doors = m.doors
-	m.doors.open()
-	return nil
+	return m.receiveWorkers(ctx, records, keys, m.workers.findProcess)
 }
 
-// orphanTries times busyWait is how long workers of a master that was killed may
-// take to notice it and to let go of their sockets.
-const orphanTries = 100
-
-// openSockets opens what the plan needs. If the last master of this instance left
-// its state behind, it was killed, and an address in use may be its workers'.
+// openSockets opens what the plan needs.
 func (m *master) openSockets(ctx context.Context) error {
 	_, err := m.sockets.ensureAll(ctx, m.currentPlan().sandboxes())
-	for range orphanTries {
-		if !errors.Is(err, syscall.EADDRINUSE) || m.dir.ReadState(new(stateRecord)) != nil || !wait(ctx, busyWait) {
-			break
-		}
-		_, err = m.sockets.ensureAll(ctx, m.currentPlan().sandboxes())
-	}
 	return err
 }
 

@@ -20,6 +20,7 @@ type slot struct {
 	mu       sync.Mutex
 	work     workload      // what a lost generation is started from
 	current  *generation   // serving, or the one that was lost last
+	coming   *generation   // that is started in the place of a lost one
 	numbers  int           // generations begun here
 	restarts int           // after losses, since the last reload
 	lost     string        // why the last one was lost
@@ -39,6 +40,34 @@ func (s *slot) next(w workload) *generation {
 	s.numbers++
 	w.Assignment.Generation = s.numbers
 	return newGeneration(s.numbers, w, s.fleet.events)
+}
+
+// again makes the generation of a workload that another master has begun.
+func (s *slot) again(w workload, number int) *generation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.numbers = max(s.numbers, number)
+	return newGeneration(number, w, s.fleet.events)
+}
+
+// remember takes over what another master had counted here.
+func (s *slot) remember(restarts int, lost string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.restarts, s.lost = restarts, lost
+}
+
+// reviving gives the generation that is started in the place of a lost one.
+func (s *slot) reviving() *generation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.coming
+}
+
+func (s *slot) setReviving(g *generation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.coming = g
 }
 
 // adopt puts a committed generation into the place of the current one, which is
@@ -179,6 +208,8 @@ func (s *slot) pause(ctx context.Context, d time.Duration, changed <-chan struct
 // tryServe starts g and lets it serve at once when it is ready: there is nobody
 // else to serve meanwhile, so there is no probation.
 func (s *slot) tryServe(ctx context.Context, g *generation, changed <-chan struct{}) bool {
+	s.setReviving(g)
+	defer s.setReviving(nil)
 	if err := s.fleet.launch(ctx, s.fleet.runner, g); err != nil {
 		return false
 	}

@@ -24,14 +24,6 @@ func (m *master) Reset(_ context.Context, r ctl.ActionRequest) (ctl.ActionResult
 	return ctl.ActionResult{}, noProgram(r.Names[0])
 }
 
-// Upgrade implements ctl.Supervisor.
-func (m *master) Upgrade(_ context.Context, r ctl.UpgradeRequest) (ctl.UpgradeResult, error) {
-	if r.Resume > 0 {
-		return ctl.UpgradeResult{}, ctl.Problemf(ctl.ErrNotFound, "there was no upgrade %d", r.Resume)
-	}
-	return ctl.UpgradeResult{}, ctl.Problemf(ctl.ErrRefused, "this master cannot be upgraded in place yet")
-}
-
 func noProgram(name string) error {
 	return ctl.Problemf(ctl.ErrNotFound, "there is no program %q", name)
 }

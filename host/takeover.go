@@ -173,32 +173,3 @@ func noticeOf(state string) []string {
 	}
 	return nil
 }
-
-// stateRecord is state.json: what there is, for people and programs that look
-// while nobody answers.
-type stateRecord struct {
-	Name    string        `json:"name"`
-	Mode    string        `json:"mode"`
-	Pid     int           `json:"pid"`
-	Build   string        `json:"build"`
-	Workers []workerState `json:"workers"`
-}
-
-type workerState struct {
-	Worker     string `json:"worker"`
-	Instance   int    `json:"instance"`
-	Generation int    `json:"generation"`
-	Pid        int    `json:"pid"`
-}
-
-func (m *master) writeState() error {
-	p := m.currentPlan()
-	s := stateRecord{Name: m.dir.Name, Mode: string(p.config.Mode), Pid: os.Getpid(), Build: p.build.id(), Workers: []workerState{}}
-	for _, slot := range m.fleet.all() {
-		if g, _, _ := slot.watched(); g != nil {
-			at := g.place()
-			s.Workers = append(s.Workers, workerState{Worker: at.Worker, Instance: at.Instance, Generation: at.Generation, Pid: at.Pid})
-		}
-	}
-	return m.dir.WriteState(s)
-}

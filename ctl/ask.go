@@ -51,7 +51,7 @@ func ask[T any](ctx context.Context, c *Client, method, path string, body []byte
 		return v, err
 	}
 	defer res.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	b, err := readAll(res)
 	if err != nil {
 		return v, lost(ctx, err)
 	}
@@ -127,4 +127,14 @@ func lost(ctx context.Context, err error) error {
 		err = outer.Err // the CallError says the rest
 	}
 	return fmt.Errorf("%w: %w", ErrLost, err)
+}
+
+// readAll reads an answer, without growing a buffer where its size is known.
+func readAll(res *http.Response) ([]byte, error) {
+	if n := res.ContentLength; n >= 0 && n <= maxAnswer {
+		b := make([]byte, n)
+		_, err := io.ReadFull(res.Body, b)
+		return b, err
+	}
+	return io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 }

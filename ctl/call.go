@@ -85,15 +85,23 @@ func (c *call) answer(v any) error {
 	return nil
 }
 
-// write sends v and leaves a failed write alone: the caller has gone.
+// write sends v, and leaves a failed write alone: the caller has gone.
 func (c *call) write(status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		status, b = http.StatusInternalServerError, []byte(`{"error":"cannot say the answer in JSON","code":"failed"}`)
+		c.server.log.Error("control answer is not JSON", "path", c.r.URL.Path, "error", err)
+	}
+	b = append(b, '\n')
 	if !c.started {
 		c.started = true
-		c.w.Header().Set("Content-Type", "application/json")
+		h := c.w.Header()
+		h.Set("Content-Type", "application/json")
+		h.Set("Content-Length", strconv.Itoa(len(b)))
 		c.w.WriteHeader(status)
 	}
 	http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(lineTime)) // can be set on every connection of ours
-	json.NewEncoder(c.w).Encode(v)
+	c.w.Write(b)
 }
 
 // body reads the request's body into v: one JSON value without unknown fields,

@@ -138,6 +138,10 @@ func FuzzRequests(f *testing.F) {
 	f.Add("POST", "/v1/reload", `{"names":["math"],"dry_run":true}`)
 	f.Add("POST", "/v1/loglevel", `{"names":["math"],"level":"debug"}`)
 	f.Add("POST", "/v1/stop", `[]`)
+	f.Add("GET", "/v1/programs/redis?usage=1&history=1", "")
+	f.Add("POST", "/v1/signal", `{"names":["redis"],"signal":"HUP"}`)
+	f.Add("POST", "/v1/scale", `{"name":"redis","instances":2}`)
+	f.Add("POST", "/v1/upgrade", `{"id":7}`)
 	m, path := newMaster(), socketPath(f)
 	m.entered = nil
 	serve(f, listen(f, path), m, ctl.Config{})

@@ -132,5 +132,12 @@ func TestMain(m *testing.M) {
 		fmt.Print(err)
 		return
 	}
+	if path := os.Getenv(masterVariable); path != "" {
+		if err := becoming(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	goleak.VerifyTestMain(m)
 }

@@ -121,11 +121,18 @@ func (s *Server) Drain() {
 	s.wait(context.Background(), func() bool { return len(s.loops) == 0 })
 }
 
+// Settle waits until at most n requests are still being answered, and reports
+// whether it came to that before ctx ended. After Drain it tells a master which is
+// about to become another program that it may: n are those who wait for this.
+func (s *Server) Settle(ctx context.Context, n int) bool {
+	return s.wait(ctx, func() bool { return s.conns <= n })
+}
+
 // Shutdown drains and waits until every answer has been written. When ctx ends
 // before that it cuts the rest and says how many.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
-	if s.wait(ctx, func() bool { return s.conns == 0 }) {
+	if s.Settle(ctx, 0) {
 		return nil
 	}
 	s.mu.Lock()

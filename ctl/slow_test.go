@@ -4,6 +4,7 @@ package ctl_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -89,4 +90,15 @@ func dial(t *testing.T, path string) net.Conn {
 	}
 	t.Cleanup(func() { conn.Close() })
 	return conn
+}
+
+func TestAMasterMayNotPutOffForEver(t *testing.T) {
+	p, path := &putOff{newMaster(), make(chan struct{})}, socketPath(t)
+	close(p.times)
+	serve(t, listen(t, path), p, ctl.Config{})
+	began := time.Now()
+	_, err := ctl.New(path).Signal(within(t), ctl.SignalRequest{Names: []string{"redis"}, Signal: "HUP"})
+	if took := time.Since(began); !errors.Is(err, ctl.ErrRetry) || took < 10*time.Second || took > 15*time.Second {
+		t.Errorf("after %v: %v", took, err)
+	}
 }

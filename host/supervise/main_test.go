@@ -31,19 +31,22 @@ const standIn = "SUPERVISE_TEST_CHILD"
 
 // standIns are the children under test by name.
 var standIns = map[string]func(args []string) error{
-	"exit":       exitWith,
-	"die":        dieBy,
-	"env":        printEnvironment,
-	"print":      printArguments,
-	"lines":      printLines,
-	"cat":        copyHanded,
-	"wait":       waitForTerm,
-	"stubborn":   ignoreTerm,
-	"leave":      leaveBehind,
-	"hold":       holdOutput,
-	"master":     startAndDie,
-	"survivor":   outliveMaster,
-	"executable": printExecutable,
+	"exit":        exitWith,
+	"die":         dieBy,
+	"env":         printEnvironment,
+	"print":       printArguments,
+	"lines":       printLines,
+	"cat":         copyHanded,
+	"wait":        waitForTerm,
+	"stubborn":    ignoreTerm,
+	"leave":       leaveBehind,
+	"hold":        holdOutput,
+	"master":      startAndDie,
+	"survivor":    outliveMaster,
+	"executable":  printExecutable,
+	"open":        openAll,
+	"restrict":    restrict,
+	"limit other": limitOther,
 }
 
 func TestMain(m *testing.M) {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/dserver/dserver/host/cgroup"
 )
 
 // Spec says what to start. Name and Args are needed, and one of Path and
@@ -32,12 +34,43 @@ type Spec struct {
 	Env []string
 	// Dir is the working directory; empty means ours.
 	Dir string
-	// Files become the descriptors 3, 4 and so on. They stay open here, and their
-	// blocking mode is not touched. Standard input is the null device.
+	// Stdin becomes the standard input; nil means the null device.
+	Stdin syscall.Conn
+	// Files become the descriptors 3, 4 and so on; nil leaves a number closed. They
+	// stay open here, and so does Stdin, and their blocking mode is not touched.
 	Files []syscall.Conn
 	// Stdout and Stderr get the output; nil means that it is kept in
 	// [Process.Tail] alone.
 	Stdout, Stderr Sink
+
+	// Group is where the process and all that come of it live; see [Process.Done]
+	// for what that means at its end. nil means our own.
+	Group *cgroup.Group
+	// User is who the process is; nil means who we are. Only a privileged user may
+	// say somebody else.
+	User *User
+	// Umask, Nice and OOMScoreAdj are as the system knows them; nil means ours. All
+	// are in force before the program begins. To lower one of the latter two takes
+	// a privilege.
+	Umask, Nice, OOMScoreAdj *int
+	// NoNewPrivs keeps the process and its children from ever gaining privileges.
+	NoNewPrivs bool
+	// Rlimits are in force before the program begins; resources that are not among
+	// them have our limits.
+	Rlimits []Rlimit
+	// ListenPid puts the number of the process into its environment as LISTEN_PID,
+	// by which other people's programs know that LISTEN_FDS is meant for them.
+	ListenPid bool
+}
+
+// gated tells whether something must be done to the process, or be known of it,
+// between its birth and the start of its program.
+func (s Spec) gated() bool { return s.ListenPid || s.OOMScoreAdj != nil || len(s.Rlimits) > 0 }
+
+// marked tells whether the process inherits something that only a thread can have
+// to itself.
+func (s Spec) marked() bool {
+	return s.Umask != nil || s.Nice != nil || s.NoNewPrivs || s.Group.Threaded()
 }
 
 func (s Spec) validate() error {
@@ -49,6 +82,9 @@ func (s Spec) validate() error {
 	}
 	if s.Executable == nil && !filepath.IsAbs(s.Path) {
 		return fmt.Errorf("cannot start %s: the path %q is not absolute", s.Name, s.Path)
+	}
+	if err := s.checkIdentity(); err != nil {
+		return fmt.Errorf("cannot start %s: %w", s.Name, err)
 	}
 	for _, texts := range [][]string{{s.Path, s.Dir}, s.Args, s.Env} {
 		for _, text := range texts {

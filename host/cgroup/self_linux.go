@@ -1,0 +1,160 @@
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const subtreeControl = "cgroup.subtree_control"
+
+// prepare makes our own group of version 2 pass its controllers on to the groups
+// below. The kernel only lets a group do so in which no processes are, so ours
+// move into a leaf. Where that is not possible groups still count and kill.
+func (t *Tree) prepare() {
+	if t.prepared || !t.hierarchies[0].unified {
+		return
+	}
+	t.prepared = true
+	h := t.hierarchies[0]
+	if len(h.controllers) == 0 {
+		return
+	}
+	if err := h.pass(); err != nil {
+		t.hindrance = err.Error()
+	}
+	text, err := readFile(path.Join(h.base, subtreeControl))
+	passed := strings.Fields(text)
+	h.controllers = slices.DeleteFunc(h.controllers, func(c string) bool { return err != nil || !slices.Contains(passed, c) })
+}
+
+func (h *hierarchy) pass() error {
+	if err := h.hold(); err != nil {
+		return err
+	}
+	if !passes(h.own, h.controllers) {
+		if err := h.moveAway(); err != nil {
+			return err
+		}
+	}
+	return errors.Join(pass(h.own, "+", h.controllers), pass(h.base, "+", h.controllers))
+}
+
+func passes(group string, controllers []string) bool {
+	text, err := readFile(path.Join(group, subtreeControl))
+	there := strings.Fields(text)
+	return err == nil && !slices.ContainsFunc(controllers, func(c string) bool { return !slices.Contains(there, c) })
+}
+
+// pass switches controllers on or off for the groups below, one by one: one that
+// fails does not keep the others from working.
+func pass(group, sign string, controllers []string) error {
+	var errs []error
+	for _, c := range controllers {
+		errs = append(errs, writeFile(path.Join(group, subtreeControl), sign+c))
+	}
+	return errors.Join(errs...)
+}
+
+// moveAway moves us into the leaf, out of our own group.
+func (h *hierarchy) moveAway() error {
+	// The root of all groups is exempt from the rule.
+	if !exists(path.Join(h.own, "cgroup.type")) {
+		return nil
+	}
+	leaf := path.Join(h.base, selfFolder)
+	for range killRounds {
+		pids, err := readPids(path.Join(h.own, "cgroup.procs"))
+		if err != nil || len(pids) == 0 {
+			return err
+		}
+		for _, pid := range pids {
+			if !ours(pid) {
+				return fmt.Errorf("process %d lives in our own group %s, too: the master needs one for itself, such as a systemd unit with Delegate=yes", pid, h.own)
+			}
+		}
+		if err := mkdir(leaf); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+		if err := moveAll(pids, leaf); err != nil {
+			return err
+		}
+	}
+	return errors.New("processes are forked faster than they are moved")
+}
+
+func moveAll(pids []int, to string) error {
+	for _, pid := range pids {
+		if err := writeFile(path.Join(to, "cgroup.procs"), strconv.Itoa(pid)); err != nil && !errors.Is(err, unix.ESRCH) {
+			return err
+		}
+	}
+	return nil
+}
+
+// ours tells whether a process is this one, comes from it, or runs the same
+// executable, as a launcher does.
+func ours(pid int) bool {
+	if sameExecutable(pid) {
+		return true
+	}
+	for pid > 1 {
+		if pid == os.Getpid() {
+			return true
+		}
+		pid = parent(pid)
+	}
+	return pid == os.Getpid()
+}
+
+func sameExecutable(pid int) bool {
+	a, errA := os.Stat("/proc/self/exe")
+	b, errB := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
+	return errA == nil && errB == nil && os.SameFile(a, b)
+}
+
+// parent gives the parent of a process, or 0.
+func parent(pid int) int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	// The name in parentheses may have anything in it.
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	if len(fields) < 2 {
+		return 0
+	}
+	n, err := strconv.Atoi(fields[1])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// moveBack undoes what pass did, if we are alone: no other group may depend on it.
+func (h *hierarchy) moveBack() error {
+	leaf := path.Join(h.base, selfFolder)
+	pids, err := readPids(path.Join(leaf, "cgroup.procs"))
+	if missing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{h.base, h.own} {
+		below, err := folders(dir)
+		if err != nil || len(below) != 1 {
+			return err
+		}
+	}
+	if err := errors.Join(pass(h.base, "-", h.controllers), pass(h.own, "-", h.controllers)); err != nil {
+		return err
+	}
+	return moveAll(pids, h.own)
+}

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sort"
 	"sync"
@@ -80,6 +81,21 @@ func (f *fleet) without(work []workload) []workload {
 		g, _, _ := f.slot(w.Worker, w.Instance).watched()
 		return g != nil
 	})
+}
+
+// errMeanwhile is the cause of a generation that ended while nobody looked.
+var errMeanwhile = errors.New("it ended while the master was upgraded")
+
+// reviveMissing starts the workloads of slots in which nothing serves, as if what
+// served there had been lost.
+func (f *fleet) reviveMissing(work []workload) {
+	for _, w := range f.without(work) {
+		s := f.slot(w.Worker, w.Instance)
+		g := s.next(w)
+		g.failed = errMeanwhile
+		g.end()
+		f.install(s, g)
+	}
 }
 
 // install puts a committed generation into its slot, begins to keep the slot if

@@ -50,6 +50,7 @@ type master struct {
 	workers *processRunner // is first and next
 	doors   *reception
 	found   []*found     // workers of a former master, until they are adopted
+	reborn  *reborn      // of a master that goes on where the image before it left off
 	former  *stateRecord // of a master that was killed, until all is adopted
 
 	// In single mode only.
@@ -77,7 +78,8 @@ type master struct {
 	plan      *plan
 	ordered   bool              // a successor got the order to open
 	opened    bool              // its first generations serve
-	upgraded  ctl.UpgradeResult // of the image before this one, if there was one
+	upgrading int               // ID of the upgrade that is under way
+	upgraded  ctl.UpgradeResult // the last one, which another image may have begun
 	succeeded bool              // another process is the master now
 	heir      int               // its pid
 	stopping  bool
@@ -166,6 +168,10 @@ func (m *master) begin(ctx context.Context) {
 	}
 	defer give()
 	m.adoptWorkers(ctx)
+	if m.reborn != nil {
+		m.goOn()
+		return
+	}
 	t := m.fleet.newTransition(m.first, m.fleet.without(m.currentPlan().workloads()), nil)
 	t.beforeCommit = m.awaitOpen
 	err = t.run(ctx)
@@ -185,6 +191,17 @@ func (m *master) begin(ctx context.Context) {
 		m.renewAdopted(m.former)
 	}
 	m.sayStarted()
+}
+
+// goOn brings a master into charge that is another image of the one before. What
+// ended meanwhile is started again like anything that is lost.
+func (m *master) goOn() {
+	m.fleet.reviveMissing(m.currentPlan().workloads())
+	if err := m.takeOver(); err != nil {
+		m.log.Warn("cannot write down who is the master", "error", err)
+	}
+	m.move("running", "")
+	m.goneOn()
 }
 
 // warn logs what the configuration says without effect.

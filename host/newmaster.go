@@ -150,6 +150,7 @@ func (m *master) chooseRunners() {
 		m.fleet.begun = m.successor.given.Generation - 1
 	}
 	m.reloads = newReloader(m.events, m.reload)
+	m.reloads.after = m.upgradeAfter
 }
 
 func (m *master) limits() limits { return limitsOf(m.currentPlan()) }

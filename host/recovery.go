@@ -26,17 +26,23 @@ type found struct {
 	control net.Conn
 }
 
-// receiveWorkers finds the workers of the former master and takes the sockets
-// back that they hold. It must be called before any socket is opened.
-func (m *master) receiveWorkers(ctx context.Context, records []workerRecord, keys []socketKey, adopt func(workerRecord) (*supervise.Process, error)) error {
+// findWorkers finds the processes of the former master's workers.
+func (m *master) findWorkers(records []workerRecord, adopt func(workerRecord) (*supervise.Process, error)) error {
 	for _, r := range records {
 		process, err := adopt(r)
 		if err != nil {
 			return err
 		}
-		f := &found{workerRecord: r, process: process, came: make(chan visitor, 1)}
-		m.found = append(m.found, f)
-		m.doors.expect(r.Assignment.Home.Token, func(v visitor) { f.came <- v })
+		m.found = append(m.found, &found{workerRecord: r, process: process, came: make(chan visitor, 1)})
+	}
+	return nil
+}
+
+// awaitWorkers opens the reception and waits for the workers that were found. It
+// takes the sockets back that they hold and this master does not.
+func (m *master) awaitWorkers(ctx context.Context, keys []socketKey) {
+	for _, f := range m.found {
+		m.doors.expect(f.Assignment.Home.Token, func(v visitor) { f.came <- v })
 	}
 	m.doors.open()
 	ctx, cancel := context.WithTimeout(ctx, comingLimit)
@@ -54,7 +60,6 @@ func (m *master) receiveWorkers(ctx context.Context, records []workerRecord, key
 		case <-ctx.Done():
 		}
 	}
-	return nil
 }
 
 // admit takes the sockets that a worker holds and this master does not, and makes
@@ -85,7 +90,7 @@ func (m *master) admit(f *found, v visitor, keys []socketKey) error {
 }
 
 // adoptWorkers makes the found workers generations of this master's fleet. Those
-// that are of no use are ended; whatever they did is done by new ones then.
+// that are of no use are ended, for new ones to take their place.
 func (m *master) adoptWorkers(ctx context.Context) {
 	for _, f := range m.found {
 		if err := m.adoptWorker(ctx, f); err != nil {

@@ -18,6 +18,7 @@ var errStopping = errors.New("the master is stopping")
 type reloader struct {
 	events *hub
 	run    func(ctx context.Context, j *reloadJob) ctl.ReloadResult
+	after  func(j *reloadJob) // called when a reload's callers have their result; may be nil
 
 	mu      sync.Mutex
 	last    int // ID given last
@@ -113,6 +114,9 @@ func (r *reloader) runNext(ctx context.Context) {
 	defer cancel(nil)
 	if j := r.take(cancel); j != nil {
 		r.finish(j, r.run(ctx, j))
+		if r.after != nil {
+			r.after(j)
+		}
 	}
 }
 

@@ -19,8 +19,14 @@ const releaseLimit = 5 * time.Second
 // acquire takes what belongs to an instance: the lock first, which makes this
 // process the only one that may touch the rest.
 func (m *master) acquire(ctx context.Context) error {
-	if m.successor != nil {
+	switch {
+	case m.successor != nil:
 		return m.inherit()
+	case m.reborn != nil:
+		if err := m.takeUp(ctx); err != nil {
+			return m.reborn.back(err)
+		}
+		return nil
 	}
 	lock, err := m.dir.Lock()
 	if err != nil {
@@ -75,7 +81,11 @@ func (m *master) recover(ctx context.Context) (err error) {
 		return err
 	}
 	m.workers.doors = m.doors
-	return m.receiveWorkers(ctx, records, keys, m.workers.findProcess)
+	if err := m.findWorkers(records, m.workers.findProcess); err != nil {
+		return err
+	}
+	m.awaitWorkers(ctx, keys)
+	return nil
 }
 
 // openSockets opens what the plan needs.

@@ -64,16 +64,33 @@ func (c *cargo) add(name string, file syscall.Conn) {
 func pipeName(pid int, stream string) string { return fmt.Sprintf("%s of %d", stream, pid) }
 
 // Upgrade implements ctl.Supervisor. In single mode the master is the process of
-// its sandboxes, so there it is a reload.
+// its sandboxes, so there it is a reload. What is decided on is done behind the
+// caller's back, who asks the next image how it went.
 func (m *master) Upgrade(ctx context.Context, r ctl.UpgradeRequest) (ctl.UpgradeResult, error) {
-	if r.Resume > 0 {
+	switch {
+	case r.Resume > 0:
 		return m.upgradeOutcome(ctx, r.Resume)
-	}
-	if m.upgrader != nil {
+	case m.upgrader != nil:
 		return m.upgradeByReload(ctx, r)
 	}
-	result := m.upgrade(context.WithoutCancel(ctx), r.ID, r.Binary)
-	return result, nil
+	path := r.Binary
+	if path == "" {
+		path = m.path
+	}
+	b, err := openBuild(path)
+	if err != nil {
+		return m.upgradeFailed(r.ID, outcomeRefused, err), nil
+	}
+	u, err := m.beginUpgrade(ctx, r.ID, b)
+	if err != nil {
+		b.close()
+		return m.upgradeFailed(r.ID, outcomeRefused, err), nil
+	}
+	m.group.Go("upgrade", func(ctx context.Context) {
+		defer b.close()
+		u.finish(ctx)
+	})
+	return ctl.UpgradeResult{ID: u.ID, Outcome: ctl.OutcomeMoved, Build: u.Build, Pid: os.Getpid()}, nil
 }
 
 func (m *master) upgradeByReload(ctx context.Context, r ctl.UpgradeRequest) (ctl.UpgradeResult, error) {
@@ -87,49 +104,91 @@ func (m *master) upgradeByReload(ctx context.Context, r ctl.UpgradeRequest) (ctl
 	return result, err
 }
 
-// upgradeOutcome tells how an upgrade went that the image before this one began.
+// upgradeOutcome tells how an upgrade went, most likely by the image after the one
+// that began it.
 func (m *master) upgradeOutcome(ctx context.Context, id int) (ctl.UpgradeResult, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.upgraded.ID != id {
-		return ctl.UpgradeResult{}, ctl.Problemf(ctl.ErrNotFound, "there was no upgrade %d", id)
+	switch id {
+	case m.upgraded.ID:
+		return m.upgraded, ctx.Err()
+	case m.upgrading:
+		return ctl.UpgradeResult{}, ctl.Problemf(ctl.ErrBusy, "upgrade %d is under way", id)
 	}
-	return m.upgraded, ctx.Err()
+	return ctl.UpgradeResult{}, ctl.Problemf(ctl.ErrNotFound, "there was no upgrade %d", id)
 }
 
-// upgrade executes a build in place of this one. It returns only if that does not
-// happen.
-func (m *master) upgrade(ctx context.Context, id int, path string) ctl.UpgradeResult {
-	refused := func(outcome string, err error) ctl.UpgradeResult {
-		r := ctl.UpgradeResult{ID: id, Outcome: outcome, Build: m.own.record(), Pid: os.Getpid(), Error: err.Error()}
-		var check *CheckError
-		if errors.As(err, &check) {
-			r.Output = check.Output
-		}
-		m.events.publish(MasterUpgraded{Result: r})
-		return r
-	}
+// upgrade is one that was decided on. It keeps all other changes waiting.
+type upgrade struct {
+	upgradeRecord
+	master *master
+	build  *build
+	give   func() // gives the turns back
+}
+
+// beginUpgrade makes sure that a build can take the place of this one; nothing is
+// touched.
+func (m *master) beginUpgrade(ctx context.Context, id int, b *build) (u *upgrade, err error) {
 	give, err := takeAll(ctx, m.changes, m.transitions)
 	if err != nil {
-		return refused(outcomeRefused, err)
+		return nil, err
 	}
-	defer give()
+	defer func() {
+		if err != nil {
+			give()
+		}
+	}()
 	if err := m.mayAct(nil); err != nil {
-		return refused(outcomeRefused, err)
+		return nil, err
 	}
-	if path == "" {
-		path = m.path
-	}
-	b, err := openBuild(path)
-	if err != nil {
-		return refused(outcomeRefused, err)
-	}
-	defer b.close()
 	if err := m.mayBecome(ctx, b); err != nil {
-		return refused(outcomeRefused, err)
+		return nil, err
 	}
-	err = m.become(ctx, b, upgradeRecord{ID: id, Began: time.Now(), Build: b.record()})
-	return refused(outcomeRolledBack, err)
+	m.mu.Lock()
+	m.upgrading = id
+	m.mu.Unlock()
+	return &upgrade{master: m, build: b, give: give, upgradeRecord: upgradeRecord{ID: id, Began: time.Now(), Build: b.record()}}, nil
+}
+
+// finish executes the build. It returns only if that does not happen.
+func (u *upgrade) finish(ctx context.Context) {
+	defer u.give()
+	err := u.master.become(ctx, u.build, u.upgradeRecord)
+	u.master.upgradeFailed(u.ID, outcomeRolledBack, err)
+}
+
+// upgradeFailed notes that this master goes on with the build that it has.
+func (m *master) upgradeFailed(id int, outcome string, err error) ctl.UpgradeResult {
+	r := ctl.UpgradeResult{ID: id, Outcome: outcome, Build: m.own.record(), Pid: os.Getpid(), Error: err.Error()}
+	var check *CheckError
+	if errors.As(err, &check) {
+		r.Output = check.Output
+	}
+	m.mu.Lock()
+	m.upgraded = r
+	m.mu.Unlock()
+	m.events.publish(MasterUpgraded{Result: r})
+	return r
+}
+
+// upgradeAfter brings the master itself to the build that a reload has brought its
+// workers to.
+func (m *master) upgradeAfter(j *reloadJob) {
+	if m.workers == nil || j.result.Outcome != outcomeCommitted || len(j.request.Names) > 0 {
+		return
+	}
+	if next := m.currentPlan().build; m.own.id() != next.id() {
+		m.group.Go("upgrade", func(ctx context.Context) { m.upgradeTo(ctx, next) })
+	}
+}
+
+func (m *master) upgradeTo(ctx context.Context, next *build) {
+	u, err := m.beginUpgrade(ctx, 0, next)
+	if err != nil {
+		m.upgradeFailed(0, outcomeRefused, err)
+		return
+	}
+	u.finish(ctx)
 }
 
 // mayBecome tells whether a build can go on with what this master has.

@@ -15,6 +15,7 @@ import (
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/host/rundir"
+	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/group"
 	"github.com/dserver/dserver/internal/inherit"
 )
@@ -30,6 +31,7 @@ type master struct {
 	events   *hub
 	group    *group.Group
 	sockets  *sockets
+	spawner  *supervise.Spawner
 	fleet    *fleet
 	reloads  *reloader
 	lock     *rundir.Lock

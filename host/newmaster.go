@@ -2,6 +2,8 @@ package host
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,6 +19,7 @@ import (
 	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/logfile"
+	"github.com/dserver/dserver/host/rundir"
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/group"
 	"github.com/dserver/dserver/internal/inherit"
@@ -33,6 +36,7 @@ func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrad
 	m.log = m.logs.masterLogger()
 	m.events = newHub(m.logEvent, m.tellPredecessor, m.tellManager, m.noteChange)
 	m.group = group.New(ctx, nil)
+	m.spawner = supervise.New(supervise.Options{Mark: markOf(l.dir)})
 	own, err := ownBuild()
 	if err != nil {
 		return nil, err
@@ -79,6 +83,13 @@ func newSuccessor(ctx context.Context, a *App, stdout, stderr io.Writer) (*maste
 		m.plan.stopped[b.Name], m.plan.levels[b.Name] = b.Stopped, b.Level
 	}
 	return m, nil
+}
+
+// markOf is what the INVOCATION_ID of every process of an instance begins with, so
+// that another master of the same folder can find what none knows.
+func markOf(dir rundir.Dir) string {
+	sum := sha256.Sum256([]byte(dir.Path))
+	return hex.EncodeToString(sum[:8])
 }
 
 // takeEnvironment reads what is meant for this process alone and removes it, so
@@ -140,8 +151,8 @@ func (m *master) chooseRunners() {
 		m.next = &flipRunner{group: m.group, log: m.log, upgrader: m.upgrader, hand: m.bequeath, hurry: m.hurry, mark: m.logs.mark}
 	} else {
 		m.workers = &processRunner{
-			spawner: supervise.New(), group: m.group, log: m.log, logs: m.logs, sockets: m.sockets,
-			environ: inherit.Scrub(os.Environ()), grace: func() time.Duration { return masterlessLimit },
+			spawner: m.spawner, group: m.group, log: m.log, logs: m.logs, sockets: m.sockets,
+			environ: inherit.Scrub(os.Environ()), grace: func() time.Duration { return m.currentPlan().config.OrphanGrace },
 		}
 		m.first, m.next = m.workers, m.workers
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,7 +15,16 @@ func (b *builder) build(root *node) *Config {
 	apply(b, root, rootFields(), c)
 	b.sandboxes(root, c)
 	b.workers(root, c)
+	b.programs(root, c)
+	if c.Mode == Single {
+		b.singleMode(root, c)
+	}
+	b.names(root, c)
+	b.members(root, c)
+	b.needs(root, c)
 	b.unique(root, c)
+	b.logFiles(root, c)
+	b.probes(root, c)
 	return c
 }
 
@@ -94,7 +104,7 @@ func (b *builder) workers(root *node, c *Config) {
 		if i < 0 {
 			i = len(have)
 			have = append(have, s.Worker)
-			c.Workers = append(c.Workers, b.worker(s.Worker, tables[s.Worker]))
+			c.Workers = append(c.Workers, b.worker(s.Worker, tables[s.Worker], c))
 		}
 		c.Workers[i].Sandboxes = append(c.Workers[i].Sandboxes, s.Name)
 	}
@@ -103,54 +113,46 @@ func (b *builder) workers(root *node, c *Config) {
 			b.unknown(table, "no sandbox runs in this worker", nearest(name, have))
 		}
 	}
-	for _, w := range c.Workers {
-		if c.Mode == Single && w.Instances > 1 {
-			c.Warnings = append(c.Warnings,
-				fmt.Sprintf("worker %s: instances = %d has no effect in single mode", w.Name, w.Instances))
-		}
-	}
 }
 
-func (b *builder) worker(name string, table *node) Worker {
-	w := Worker{Name: name}
+func (b *builder) worker(name string, table *node, c *Config) Worker {
+	w := Worker{Name: name, Process: Process{Umask: -1}}
 	defaults(workerFields(), &w)
-	if table != nil {
-		apply(b, table, workerFields(), &w)
+	if table == nil {
+		return w
+	}
+	apply(b, table, workerFields(), &w)
+	if table.isTable() {
+		b.process(table, &w.Process)
+		b.keep(table, "worker "+name, w.Keep, c)
 	}
 	return w
 }
 
-// unique reports sockets that cannot be open at the same time.
-func (b *builder) unique(root *node, c *Config) {
-	type owned struct {
-		Listen
-		key string
-	}
-	byPort := make(map[string][]owned) // sockets that differ here never overlap
-	for _, s := range c.Sandboxes {
-		for _, l := range s.Listen {
-			where := l.Address
-			if l.Network != "unix" {
-				where = l.Address[strings.LastIndexByte(l.Address, ':'):]
+// singleMode tells what has no effect, or cannot be, where there are no workers.
+func (b *builder) singleMode(root *node, c *Config) {
+	for _, w := range c.Workers {
+		table := root.kids["worker"].table(w.Name)
+		if table == nil {
+			continue
+		}
+		if n, ok := table.kids["user"]; ok && b.rights.uid == 0 && w.Process.Identity != nil && w.Process.Identity.UID != 0 {
+			b.refuse(n, errors.New("in single mode sandboxes run in the process of the master, as root"))
+		}
+		var parts []string
+		table.each(func(kid *node) {
+			if kid.name != "needs" {
+				parts = append(parts, kid.name+" = "+kid.show())
 			}
-			for _, o := range byPort[where] {
-				if l.overlaps(o.Listen) {
-					n := listenNode(root, s.Name, l)
-					b.found = append(b.found, finding{n.at, n,
-						KeyError{Value: n.show(), Reason: fmt.Sprintf("%s is taken by %s (%s)", l, o.key, o.Listen)}})
-					break
-				}
-			}
-			byPort[where] = append(byPort[where], owned{l, listenKey(s.Name, l)})
+		})
+		switch {
+		case len(parts) == 1:
+			c.Warnings = append(c.Warnings, fmt.Sprintf("worker %s: %s has no effect in single mode", w.Name, parts[0]))
+		case len(parts) > 1:
+			c.Warnings = append(c.Warnings, fmt.Sprintf("worker %s: %s have no effect in single mode", w.Name, andList(parts)))
 		}
 	}
-}
-
-// listenNode finds where a socket was set.
-func listenNode(root *node, sandbox string, l Listen) *node {
-	n := root.kids["sandbox"].kids[sandbox].kids["listen"]
-	if named, ok := n.kids[l.Name]; ok {
-		return named
+	for _, a := range c.Apps {
+		b.unknown(root.kids["app"].kids[a.Name], "an app runs in workers, and there are none in single mode", "")
 	}
-	return n
 }

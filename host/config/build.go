@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os/user"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,11 @@ type builder struct {
 	ctx    context.Context
 	lookup Lookup
 	known  []Known
+	base   string // the folder of the configuration file, absolute
+	search string // PATH of the master
+	rights rights
+	users  map[string]*user.User // found already
+	groups map[string]int
 
 	found []finding
 }
@@ -155,28 +161,39 @@ func setOwnTable(b *builder, n *node, s *Sandbox) {
 	s.Config, _ = n.content().(map[string]any)
 }
 
-// setListen reads both forms: a list of addresses, and a table of named ones.
-func setListen(b *builder, n *node, s *Sandbox) {
-	s.Listen = nil
+// listenField is the key of sockets. It reads both forms: a list of addresses, and a
+// table of named ones.
+func listenField[T any](note, doc string, into func(*T) *[]Listen) field[T] {
+	f := field[T]{key: "listen", kind: "list of addresses, or table of name = address", note: note, doc: doc}
+	f.set = func(b *builder, n *node, to *T) { *into(to) = b.listens(n) }
+	f.diff = func(old, next T) string {
+		return changed("listen", listens(*into(&old)), listens(*into(&next)))
+	}
+	return f
+}
+
+func (b *builder) listens(n *node) []Listen {
+	var sockets []Listen
 	if n.isTable() {
 		n.each(func(kid *node) {
 			text, err := kid.asText()
 			if err == nil {
 				err = checkListenName(kid.name)
 			}
-			b.listen(s, kid, kid.name, text, err)
+			sockets = b.listen(sockets, kid, kid.name, text, err)
 		})
-		return
+		return sockets
 	}
 	list, err := n.asTexts()
 	if err != nil {
 		b.refuse(n, err)
-		return
+		return nil
 	}
 	for i, text := range list {
 		one := &node{name: n.name, parent: n.parent, at: n.at, value: text}
-		b.listen(s, one, strconv.Itoa(i), text, nil)
+		sockets = b.listen(sockets, one, strconv.Itoa(i), text, nil)
 	}
+	return sockets
 }
 
 // checkListenName keeps names apart from the numbers of sockets without one.
@@ -187,18 +204,19 @@ func checkListenName(name string) error {
 	return rundir.CheckName(name)
 }
 
-func (b *builder) listen(s *Sandbox, n *node, name, text string, err error) {
+// listen adds the socket that text says, unless err or text itself refuses it.
+func (b *builder) listen(sockets []Listen, n *node, name, text string, err error) []Listen {
 	var l Listen
 	if err == nil {
 		l, err = parseListen(b.ctx, text, b.lookup)
 	}
 	if err != nil {
 		b.refuse(n, err)
-		return
+		return sockets
 	}
-	l.Name, l.at = name, n.at.source
-	if line := n.lineNumber(); line > 0 && l.Network == "unix" {
-		l.at += ":" + strconv.Itoa(line)
+	l.Name = name
+	if l.Network == "unix" {
+		l.at = n.where()
 	}
-	s.Listen = append(s.Listen, l)
+	return append(sockets, l)
 }

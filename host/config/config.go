@@ -26,6 +26,8 @@ type Config struct {
 	DrainTimeout time.Duration
 	// StopTimeout is the same for a stop. Default: 10s.
 	StopTimeout time.Duration
+	// OrphanGrace is how long workers go on without a master. Default: 30s.
+	OrphanGrace time.Duration
 	// Log is about what is logged.
 	Log Log
 	// Sandboxes of the application, in start order: that of the application, or
@@ -157,6 +159,16 @@ func (c *Config) Worker(name string) (Worker, bool) {
 		}
 	}
 	return Worker{}, false
+}
+
+// Program finds a program by name.
+func (c *Config) Program(name string) (Program, bool) {
+	for _, p := range c.Programs {
+		if p.Name == name {
+			return p, true
+		}
+	}
+	return Program{}, false
 }
 
 // ParseLevel knows debug, info, warn and error.

@@ -39,14 +39,20 @@ func (c *Config) Hash() string {
 }
 
 // Diff tells what changes from old to next, a sentence each, in a fixed order:
-// the instance, sandboxes, workers. Values of a sandbox's own table are not told,
-// they may be secret. Both must be [Config.Resolve]d, or neither.
+// the instance, sandboxes, workers, programs, groups, apps. Values of a sandbox's own
+// table and of variables are not told, they may be secret. Both must be [Config.Resolve]d, or neither.
 func Diff(old, next *Config) []string {
 	lines := changes("", settings(old), settings(next))
 	lines = append(lines, diffNamed("sandbox", old.Sandboxes, next.Sandboxes,
 		func(s Sandbox) string { return s.Name }, sandboxChanges)...)
 	lines = append(lines, diffNamed("worker", old.Workers, next.Workers,
 		func(w Worker) string { return w.Name }, workerChanges)...)
+	lines = append(lines, diffNamed("program", old.Programs, next.Programs,
+		func(p Program) string { return p.Name }, byField(programFields()))...)
+	lines = append(lines, diffNamed("group", old.Groups, next.Groups,
+		func(g Group) string { return g.Name }, byField(groupFields()))...)
+	lines = append(lines, diffNamed("app", old.Apps, next.Apps,
+		func(a App) string { return a.Name }, byField(appFields()))...)
 	if order := orderChange(old.Sandboxes, next.Sandboxes); order != "" {
 		lines = append(lines, order)
 	}
@@ -64,6 +70,7 @@ func settings(c *Config) []setting {
 		{"probation", c.Probation.String()},
 		{"drain_timeout", c.DrainTimeout.String()},
 		{"stop_timeout", c.StopTimeout.String()},
+		{"orphan_grace", c.OrphanGrace.String()},
 		{"log.level", LevelName(c.Log.Level)},
 		{"log.max_size", formatSize(c.Log.MaxSize)},
 		{"log.keep", strconv.Itoa(c.Log.Keep)},
@@ -74,11 +81,19 @@ func settings(c *Config) []setting {
 func changes(prefix string, old, next []setting) []string {
 	var lines []string
 	for i, s := range old {
-		if s.value != next[i].value {
-			lines = append(lines, fmt.Sprintf("%s%s %s -> %s", prefix, s.key, orNone(s.value), orNone(next[i].value)))
+		if line := changed(s.key, s.value, next[i].value); line != "" {
+			lines = append(lines, prefix+line)
 		}
 	}
 	return lines
+}
+
+// changed tells that a value has become another one; empty if it has not.
+func changed(key, old, next string) string {
+	if old == next {
+		return ""
+	}
+	return fmt.Sprintf("%s %s -> %s", key, orNone(old), orNone(next))
 }
 
 func orNone(value string) string {
@@ -125,10 +140,21 @@ func sandboxChanges(prefix string, old, next Sandbox) []string {
 }
 
 func workerChanges(prefix string, old, next Worker) []string {
-	describe := func(w Worker) []setting {
-		return []setting{{"instances", strconv.Itoa(w.Instances)}, {"sandboxes", strings.Join(w.Sandboxes, ", ")}}
+	describe := func(w Worker) []setting { return []setting{{"sandboxes", strings.Join(w.Sandboxes, ", ")}} }
+	return append(changes(prefix, describe(old), describe(next)), byField(workerFields())(prefix, old, next)...)
+}
+
+// byField compares two of the same kind key by key.
+func byField[T any](fields []field[T]) func(prefix string, old, next T) []string {
+	return func(prefix string, old, next T) []string {
+		var lines []string
+		for _, f := range fields {
+			if line := f.diff(old, next); line != "" {
+				lines = append(lines, prefix+line)
+			}
+		}
+		return lines
 	}
-	return changes(prefix, describe(old), describe(next))
 }
 
 // listens shows sockets as they would be written, with their names if these are

@@ -12,6 +12,9 @@ func Document() string {
 	section(&b, "`[log]`", "log.", logFields())
 	section(&b, "`[sandbox.NAME]`", "sandbox.NAME.", sandboxFields())
 	section(&b, "`[worker.NAME]`", "worker.NAME.", workerFields())
+	section(&b, "`[program.NAME]`", "program.NAME.", programFields())
+	section(&b, "`[group.NAME]`", "group.NAME.", groupFields())
+	section(&b, "`[app.NAME]`", "app.NAME.", appFields())
 	return b.String()
 }
 

@@ -57,16 +57,22 @@ func (r *reader) takesPart(at place, rest string) bool {
 	return false
 }
 
+// namedTables are the tables of tables whose names we choose.
+func namedTables() []string { return []string{"sandbox", "worker", "program", "group", "app"} }
+
 // envPath gives the key that the parts of a variable's name mean. A part means a
 // key that is set already, if one reads the same in capitals; otherwise it is
-// taken in small letters, the names of sandboxes and workers with - for _.
+// taken in small letters, the names of sandboxes, programs and so on with - for _.
 func (r *reader) envPath(parts []string) []string {
 	path := make([]string, len(parts))
 	n := r.root
 	for i, part := range parts {
 		path[i] = strings.ToLower(part)
-		if i == 1 && (path[0] == "sandbox" || path[0] == "worker") {
+		switch {
+		case i == 1 && slices.Contains(namedTables(), path[0]), i == 3 && path[2] == "needs":
 			path[i] = strings.ReplaceAll(path[i], "_", "-")
+		case i == 3 && path[0] != "sandbox" && (path[2] == "env" || path[2] == "secrets"):
+			path[i] = part // the name of a variable
 		}
 		if n == nil {
 			continue

@@ -19,8 +19,9 @@ const (
 	maxInclude = 256       // files that one file may include
 )
 
-// files lays the main file, what it includes, and the overlay.
-func (r *reader) files(o Options) {
+// files lays the main file, what it includes, and the overlay. It says which folder
+// relative paths are relative to.
+func (r *reader) files(o Options) error {
 	main := o.File
 	if main == "" {
 		main = r.only(filepath.Join(o.Dir, "dserver"))
@@ -28,6 +29,12 @@ func (r *reader) files(o Options) {
 	base := filepath.Join(o.Dir, "dserver")
 	if main != "" {
 		base = stem(main)
+	}
+	var err error
+	if r.base, err = filepath.Abs(filepath.Dir(base)); err != nil {
+		return fmt.Errorf("cannot find the working folder: %w", err)
+	}
+	if main != "" {
 		if layer := r.file(main); layer != nil {
 			r.include(layer, main)
 			r.lay(layer)
@@ -36,6 +43,7 @@ func (r *reader) files(o Options) {
 	if o.Env != "" {
 		r.overlay(base, o.Env)
 	}
+	return nil
 }
 
 // overlay lays the file of an environment.
@@ -190,9 +198,5 @@ func (r *reader) noInclude(layer *node) {
 }
 
 func (r *reader) twice(old, again *node) {
-	where := old.at.source
-	if line := old.lineNumber(); line > 0 {
-		where = fmt.Sprintf("%s:%d", where, line)
-	}
-	r.unknown(again, "is set already at "+where, "")
+	r.unknown(again, "is set already at "+old.where(), "")
 }

@@ -14,10 +14,10 @@ import (
 	"github.com/dserver/dserver/host/rundir"
 )
 
-// Listen is one socket of a sandbox.
+// Listen is one socket of a sandbox or a program.
 type Listen struct {
 	// Name is the listen name, or the index from 0 if the socket has none. With
-	// the sandbox it is the identity of the socket over reloads.
+	// the sandbox or program it is the identity of the socket over reloads.
 	Name string
 	// Network is tcp, tcp4, tcp6 or unix, as net.Listen takes it.
 	Network string
@@ -174,43 +174,3 @@ func reachOf(network, host string) reach {
 	r.v6 = both || network == "tcp6" || addr.Is6()
 	return r
 }
-
-// Resolve gives a copy of the configuration in which the paths of unix sockets
-// are absolute: relative ones lie in runtimeDir. The error is [Errors] if a path
-// becomes too long or is there twice.
-func (c *Config) Resolve(runtimeDir string) (*Config, error) {
-	resolved := *c
-	resolved.Sandboxes = slices.Clone(c.Sandboxes)
-	var errs Errors
-	owners := make(map[string]string)
-	for i, s := range resolved.Sandboxes {
-		listens := slices.Clone(s.Listen)
-		for j, l := range listens {
-			if l.Network != "unix" {
-				continue
-			}
-			if !filepath.IsAbs(l.Address) {
-				l.Address = filepath.Join(runtimeDir, l.Address)
-			}
-			err := rundir.CheckSocket(l.Address)
-			if owner, ok := owners[l.Address]; ok {
-				err = taken(owner)
-			}
-			if err != nil {
-				errs = append(errs, &KeyError{Source: l.at, Key: listenKey(s.Name, l), Value: strconv.Quote(l.String()), Reason: err.Error()})
-			}
-			owners[l.Address] = listenKey(s.Name, l)
-			listens[j] = l
-		}
-		resolved.Sandboxes[i].Listen = listens
-	}
-	if errs != nil {
-		return nil, errs
-	}
-	return &resolved, nil
-}
-
-func taken(owner string) error { return fmt.Errorf("the address is taken by %s", owner) }
-
-// listenKey names a socket: sandbox.math.listen.0.
-func listenKey(sandbox string, l Listen) string { return "sandbox." + sandbox + ".listen." + l.Name }

@@ -43,6 +43,8 @@ type Options struct {
 	// Lookup finds the addresses of hosts that are given by name. Default: the
 	// system's resolver.
 	Lookup Lookup
+
+	rights func() rights // of this process; tests have others
 }
 
 // Known is a sandbox that the application has.
@@ -64,7 +66,11 @@ type Flags struct {
 func Load(ctx context.Context, o Options) (*Config, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
-	b := &builder{ctx: ctx, lookup: o.Lookup, known: o.Sandboxes}
+	b := &builder{ctx: ctx, lookup: o.Lookup, known: o.Sandboxes, search: variableOf(o.Environ, "PATH")}
+	if o.rights == nil {
+		o.rights = ownRights
+	}
+	b.rights = o.rights()
 	if b.lookup == nil {
 		b.lookup = systemLookup
 	}
@@ -73,7 +79,9 @@ func Load(ctx context.Context, o Options) (*Config, error) {
 	}
 	r := &reader{builder: b, root: newTable(place{source: "configuration"})}
 	r.bottom(o)
-	r.files(o)
+	if err := r.files(o); err != nil {
+		return nil, err
+	}
 	r.environ(o.Environ)
 	r.flags(o.Flags)
 	var c *Config
@@ -90,6 +98,17 @@ func Load(ctx context.Context, o Options) (*Config, error) {
 		return nil, fmt.Errorf("cannot encode the configuration: %w", err)
 	}
 	return c, nil
+}
+
+// variableOf finds a variable; of several the last counts.
+func variableOf(environ []string, name string) string {
+	found := ""
+	for _, pair := range environ {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok {
+			found = value
+		}
+	}
+	return found
 }
 
 func systemLookup(ctx context.Context, host string) ([]netip.Addr, error) {

@@ -39,6 +39,14 @@ func newTable(at place) *node { return &node{at: at, kids: make(map[string]*node
 
 func (n *node) isTable() bool { return n.kids != nil }
 
+// table finds a table below n, which may be nil.
+func (n *node) table(name string) *node {
+	if n == nil || n.kids[name] == nil || !n.kids[name].isTable() {
+		return nil
+	}
+	return n.kids[name]
+}
+
 // add hangs kid under n as name, in place of what was there.
 func (n *node) add(name string, kid *node) {
 	kid.name, kid.parent = name, n
@@ -76,6 +84,14 @@ func (n *node) lineNumber() int {
 		return 0
 	}
 	return n.at.line(n.path())
+}
+
+// where is the source of n, with the line if it is known.
+func (n *node) where() string {
+	if line := n.lineNumber(); line > 0 {
+		return fmt.Sprintf("%s:%d", n.at.source, line)
+	}
+	return n.at.source
 }
 
 // merge lays over over n: tables key by key, everything else as a whole. clash,

@@ -4,11 +4,12 @@ import "time"
 
 // Program is any executable that the master keeps running.
 type Program struct {
-	// Name of the program: 1 to 63 of a-z, 0-9 and -; no sandbox and no worker
-	// has it as well.
+	// Name of the program: 1 to 63 of a-z, 0-9 and -. Sandboxes, workers, groups and
+	// apps have other names.
 	Name string
-	// Command is the program and its arguments. A program without a slash is looked
-	// for in PATH, a relative one lies beside the configuration file. Needed.
+	// Command is the executable, as an absolute path, and its arguments. In a file a
+	// name without a slash is looked for in PATH, and a relative path lies beside
+	// the configuration file; so it is with all commands. Needed.
 	Command []string
 	// Instances is how many processes of it run, 0 to 1024. Default: 1.
 	Instances int
@@ -43,8 +44,8 @@ type Program struct {
 	Reload Reload
 	// Batch is how many instances are replaced or restarted at a time. Default: 1.
 	Batch int
-	// Stop is how it is asked to end, step by step; then it is killed. Default:
-	// TERM, and the instance's StopTimeout.
+	// Stop is how it is asked to end, step by step; then it is killed. Never empty.
+	// Default: TERM, and the instance's StopTimeout.
 	Stop []StopStep
 
 	// PreStart runs before each start, and its failure is that of the start;
@@ -93,10 +94,12 @@ const (
 // Probe is a question whether a program is well.
 type Probe struct {
 	Kind    ProbeKind
-	Address string   // of tcp and unix: HOST:PORT or a path; of http: the URL
+	Address string   // of tcp: HOST:PORT; of unix: a path, see [Config.Resolve]; of http: the URL
 	Command []string // of exec; exit code 0 is a yes
 	Pattern string   // of log: a regular expression that a line of output matches
 	FD      int      // of newline: the descriptor on which the program writes one, from 3
+
+	at string // where it was set, for the errors of Resolve
 }
 
 // ProbeKind is how a [Probe] asks.
@@ -144,96 +147,17 @@ const (
 // StopStep is one step of asking a program to end: a signal or a command, and how
 // long it has then.
 type StopStep struct {
-	Signal  string   // such as TERM; empty with a command
-	Command []string // gets MAINPID in its environment
-	Wait    time.Duration
-}
-
-// Process is what a process is allowed and what it sees: of a program, and of a
-// worker.
-type Process struct {
-	// Dir is the working directory. Default: that of the configuration file.
-	Dir string
-	// User and Group are names or numbers. Default: those of the master.
-	User, Group string
-	// Groups are supplementary groups. Default: those of User, none without one.
-	Groups []string
-	// Umask, or -1 for that of the master. Default: -1.
-	Umask int
-	// Inherit says which variables of the master's environment it sees: all with
-	// ["*"], else those named. Default: all.
-	Inherit []string
-	// EnvFiles hold NAME=value lines; they are read at each start. Default: none.
-	EnvFiles []string
-	// Env are variables, which win over all others. Default: none.
-	Env map[string]string
-	// Secrets are variables whose values are the contents of files, without the
-	// last newline; they are read at each start. Default: none.
-	Secrets map[string]string
-	// Rlimits by the names of ulimit's resources, such as nofile. Default: those of
-	// the master.
-	Rlimits map[string]Rlimit
-	// Nice from -20 to 19. Default: 0, as the master.
-	Nice int
-	// OOMScoreAdj from -1000 to 1000. Default: 0, as the master.
-	OOMScoreAdj int
-	// NoNewPrivs keeps it from ever gaining privileges. Default: false.
-	NoNewPrivs bool
-	// Memory is the most that its process tree may use, in bytes; what uses more is
-	// killed. Default: 0, no limit.
-	Memory int64
-	// MemoryHigh is from where on it is slowed down, and reloaded, before that.
-	// Default: 0, no limit.
-	MemoryHigh int64
-	// CPU is how many cores it may use, such as 1.5. Default: 0, no limit.
-	CPU float64
-	// Pids is how many processes and threads it may have. Default: 0, no limit.
-	Pids int
-}
-
-// Rlimit is a pair of limits; [Unlimited] is none.
-type Rlimit struct {
-	Soft, Hard uint64
-}
-
-// Unlimited is the value of an [Rlimit] that is none.
-const Unlimited = ^uint64(0)
-
-// Keep says what follows when a process ends by itself.
-type Keep struct {
-	// Restart is the policy. Default: on-failure for programs, always for workers.
-	Restart Restart
-	// ExitCodes are those that are no failure. Default: 0.
-	ExitCodes []int
-	// BackoffMin is the wait before the second restart in a row, BackoffMax the
-	// longest. Default: 100ms and 30s.
-	BackoffMin, BackoffMax time.Duration
-	// Stable is the length of a run after which the row begins anew. Default: 10s.
-	Stable time.Duration
-	// StartLimit is how many starts within StartWindow are tried before it is given
-	// up; 0 is any number. Default: 10 in 1m for programs, 0 for workers.
-	StartLimit  int
-	StartWindow time.Duration
-}
-
-// Recycle says when a process is replaced, or restarted, although it is well.
-type Recycle struct {
-	// MaxAge of a process. Default: 0, any.
-	MaxAge time.Duration
-	// MaxRequests that a worker has answered. Default: 0, any.
-	MaxRequests int64
-	// MaxRSS in bytes. Default: 0, any.
-	MaxRSS int64
-	// Jitter is the part, from 0 to 1, by which each of them is made smaller at
-	// random, so that instances do not go together. Default: 0.1.
-	Jitter float64
+	Signal  string        // such as TERM, for [ParseSignal]; empty with a command
+	Command []string      // gets MAINPID in its environment
+	Wait    time.Duration // what the command itself takes counts
 }
 
 // Output says where the output of a program goes.
 type Output struct {
 	// To says where to. Default: file.
 	To OutputTo
-	// File is a log of its own, absolute. Default: empty, the log of the instance.
+	// File is a log of its own, absolute, which no other program has. Default: empty,
+	// the log of the instance.
 	File string
 	// Format of a log of its own. Default: text.
 	Format OutputFormat
@@ -272,6 +196,18 @@ type App struct {
 	Name string
 	// Command is the executable and its arguments. Needed.
 	Command []string
-	// Config is its own configuration file. Default: the one beside it.
+	// Config is its own configuration file. Default: the one beside the executable,
+	// or none.
 	Config string
+
+	// What follows is about each of its workers. Needs says what must have come how
+	// far before they are started. Default: nothing.
+	Needs []Need
+	// Essential says that the master ends when one of them has been given up.
+	// Default: false.
+	Essential bool
+
+	Process Process
+	Keep    Keep
+	Recycle Recycle
 }

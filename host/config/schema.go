@@ -14,6 +14,9 @@ type field[T any] struct {
 	note string // says the default where def cannot
 	doc  string
 	set  func(b *builder, n *node, to *T)
+	// diff tells how next differs from old, in words; empty if it does not. Without it
+	// [Diff] knows the key by other means.
+	diff func(old, next T) string
 }
 
 // set1 makes a setter of a reader and the field it reads into.
@@ -53,6 +56,9 @@ func rootFields() []field[Config] {
 		{key: "stop_timeout", kind: "duration", def: "10s",
 			doc: "How long it may take when told to stop.",
 			set: set1(durationFrom(0), func(c *Config) *time.Duration { return &c.StopTimeout })},
+		{key: "orphan_grace", kind: "duration", def: "30s",
+			doc: "How long workers whose master was killed go on and wait for a new one.",
+			set: set1(durationFrom(0), func(c *Config) *time.Duration { return &c.OrphanGrace })},
 		{key: "include", kind: "list of patterns", note: "none",
 			doc: "Files to read as well, such as \"conf.d/*.toml\", relative to this file. " +
 				"Only the main file may include, and no key may be set twice.",
@@ -60,6 +66,9 @@ func rootFields() []field[Config] {
 		{key: "log", kind: "table", doc: "What is logged.", set: setLog},
 		{key: "sandbox", kind: "table of tables", doc: "One table for each sandbox.", set: setNothing},
 		{key: "worker", kind: "table of tables", doc: "One table for each worker.", set: setNothing},
+		{key: "program", kind: "table of tables", doc: "One table for each program.", set: setNothing},
+		{key: "group", kind: "table of tables", doc: "One table for each group of programs.", set: setNothing},
+		{key: "app", kind: "table of tables", doc: "One table for each application with an executable of its own.", set: setNothing},
 	}
 	for _, key := range goframeKeys() {
 		fields = append(fields, field[Config]{key: key, kind: "table", note: "none",
@@ -89,10 +98,8 @@ func logFields() []field[Log] {
 
 func sandboxFields() []field[Sandbox] {
 	return []field[Sandbox]{
-		{key: "listen", kind: "list of addresses, or table of name = address", note: "none",
-			doc: "Its sockets: tcp://HOST:PORT, tcp4://, tcp6://, or unix://PATH; a relative path lies in the runtime folder. " +
-				"Without names their index, from 0, is their name.",
-			set: setListen},
+		listenField("none", "Its sockets: tcp://HOST:PORT, tcp4://, tcp6://, or unix://PATH; a relative path lies in the runtime folder. "+
+			"Without names their index, from 0, is their name.", func(s *Sandbox) *[]Listen { return &s.Listen }),
 		{key: "worker", kind: "name", note: "the application's choice, or the sandbox's name",
 			doc: "The worker it runs in. Those that name the same one share a process.",
 			set: set1(readName, func(s *Sandbox) *string { return &s.Worker })},
@@ -110,15 +117,6 @@ func sandboxFields() []field[Sandbox] {
 		{key: "config", kind: "table", note: "empty",
 			doc: "The sandbox's own; the service reads it.",
 			set: setOwnTable},
-	}
-}
-
-func workerFields() []field[Worker] {
-	return []field[Worker]{
-		{key: "instances", kind: "number", def: "1",
-			doc: "How many processes of it run, 1 to 64. Without effect in single mode.",
-			set: set1(func(n *node) (int, error) { return small(n.asInt(1, 64)) },
-				func(w *Worker) *int { return &w.Instances })},
 	}
 }
 

@@ -218,7 +218,7 @@ func startAndDie(args []string) error {
 	}
 	ready := make(chan struct{}, 1)
 	spec.Stdout = supervise.EachLine(func([]byte, bool) { ready <- struct{}{} })
-	if _, err := supervise.New().Start(spec); err != nil {
+	if _, err := supervise.New(supervise.Options{}).Start(spec); err != nil {
 		return err
 	}
 	<-ready
@@ -275,7 +275,7 @@ func child(t testing.TB, name string, args ...string) supervise.Spec {
 
 // spawner gives a Spawner that the test waits for at its end.
 func spawner(t testing.TB) *supervise.Spawner {
-	s := supervise.New()
+	s := supervise.New(supervise.Options{})
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()

@@ -1,7 +1,6 @@
 package supervise
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,44 +10,51 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/dserver/dserver/internal/group"
+	"github.com/dserver/dserver/internal/inherit"
 )
-
-const (
-	// pipeSize is asked for each output pipe, so that a process seldom waits for
-	// us. The system lets one user have 64 MiB of pipes before it makes new ones
-	// tiny, hence no more than this.
-	pipeSize  = 256 << 10
-	chunkSize = 64 << 10
-)
-
-// pumps passes on the output of processes.
-type pumps struct {
-	tasks   *group.Group
-	buffers sync.Pool
-}
-
-func newPumps(tasks *group.Group) *pumps {
-	return &pumps{tasks: tasks, buffers: sync.Pool{New: func() any {
-		buf := make([]byte, chunkSize)
-		return &buf
-	}}}
-}
 
 // output is one captured stream of a process.
 //
-// It is started, may be stopped and started again, and comes to its end by
-// itself, when nobody can write to the pipe any more, or by finish. One goroutine
-// at a time calls these methods.
+// It is started, may be halted and started again, and comes to its end by itself,
+// when nobody can write to the pipe any more, or after finish. A stream of which
+// nothing comes has no goroutine and no buffer.
 type output struct {
-	name  string // of the process
+	task  string // what its pump is called
 	pumps *pumps
-	pipe  *os.File // read end, in the poller
+	id    uint64   // in the poll
+	pipe  *os.File // read end, nonblocking, not in the runtime's poller
 	sink  Sink     // may be nil
 	tail  tailFeed
-	done  chan struct{} // closed when the pump has ended; nil while it is not started
-	over  bool          // all was passed on and the pipe is closed; valid once done is closed
+	pace  pace
+
+	// hurry ends a pause of the pump.
+	hurry chan struct{}
+
+	mu    sync.Mutex
+	phase phase
+	order order
+	ended chan struct{} // while pumping: closed when that ends
+	over  func()        // called once at the end of the stream
 }
+
+// phase is what becomes of a stream now.
+type phase int
+
+const (
+	phaseStill   phase = iota // not started, or halted: what comes stays in the pipe
+	phaseWaiting              // the poll tells when something comes
+	phasePumping              // a goroutine passes on what comes
+	phaseOver                 // all was passed on; the pipe is closed
+)
+
+// order is what the pump is to do when it next looks.
+type order int
+
+const (
+	orderGoOn order = iota
+	orderHalt
+	orderFinish
+)
 
 // open makes the pipe of a stream. theirs is for the process.
 func (p *pumps) open(name string, sink Sink, t *tail) (o *output, theirs *os.File, err error) {
@@ -56,24 +62,53 @@ func (p *pumps) open(name string, sink Sink, t *tail) (o *output, theirs *os.Fil
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
 		return nil, nil, os.NewSyscallError("pipe2", err)
 	}
-	// A smaller pipe does as well.
-	_, _ = unix.FcntlInt(uintptr(ends[0]), unix.F_SETPIPE_SZ, pipeSize)
+	// Package os takes a descriptor into its poller if it is nonblocking by then.
+	pipe := os.NewFile(uintptr(ends[0]), "output")
 	theirs, err = writeEnd(ends[1])
 	if err == nil {
-		err = os.NewSyscallError("fcntl", unix.SetNonblock(ends[0], true))
+		o, err = p.enroll(name, pipe, sink, t)
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, unix.Close(ends[0]))
+		if theirs != nil {
+			err = errors.Join(err, theirs.Close())
+		}
+		return nil, nil, errors.Join(err, pipe.Close())
 	}
-	return p.adopt(name, os.NewFile(uintptr(ends[0]), "output"), sink, t, nil), theirs, nil
+	return o, theirs, nil
 }
 
-// adopt takes over the pipe of a stream, a read end in nonblocking mode. rest is
-// the unfinished line that the Sink goes on with.
-func (p *pumps) adopt(name string, pipe *os.File, sink Sink, t *tail, rest []byte) *output {
-	o := &output{name: name, pumps: p, pipe: pipe, sink: sink, tail: tailFeed{tail: t}}
+// adopt goes on with the stream of a process that another Spawner has started. It
+// works on a copy of pipe, the read end. rest is the unfinished line that the Sink
+// goes on with.
+func (p *pumps) adopt(name string, pipe syscall.Conn, sink Sink, t *tail, rest []byte) (*output, error) {
+	own, err := inherit.Dup(pipe, "output")
+	if err != nil {
+		return nil, err
+	}
+	o, err := p.enroll(name, own, sink, t)
+	if err != nil {
+		return nil, errors.Join(err, own.Close())
+	}
 	o.tail.hold(rest)
-	return o
+	return o, nil
+}
+
+// enroll makes an output of a pipe that is not in the runtime's poller.
+func (p *pumps) enroll(name string, pipe *os.File, sink Sink, t *tail) (*output, error) {
+	err := inherit.Numbers([]syscall.Conn{pipe}, func(numbers []uintptr) error {
+		return os.NewSyscallError("fcntl", unix.SetNonblock(int(numbers[0]), true))
+	})
+	if err != nil {
+		return nil, err
+	}
+	o := &output{
+		task: "output of " + name, pumps: p, pipe: pipe, sink: sink,
+		tail: tailFeed{tail: t}, hurry: make(chan struct{}, 1),
+	}
+	if err := p.add(o); err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
 // writeEnd gives the end of a pipe that a process writes to. It is opened for
@@ -89,49 +124,72 @@ func writeEnd(number int) (*os.File, error) {
 	return os.NewFile(uintptr(opened), "output"), unix.Close(number)
 }
 
-// start begins to pass on what comes, or goes on after stop.
-func (o *output) start() {
-	if o.over {
-		return
+// start begins to pass on what comes, or goes on after halt. over is called once,
+// by a goroutine of the stream, when the stream has come to its end and all was
+// passed on; nil leaves what an earlier start has set.
+func (o *output) start(over func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if over != nil {
+		o.over = over
 	}
-	// It fails if the pipe is not in the poller, and then reading does, too.
-	_ = o.pipe.SetReadDeadline(time.Time{})
-	o.done = make(chan struct{})
-	o.pumps.tasks.Go("output of "+o.name, func(context.Context) { o.pump() })
+	if o.phase == phaseStill {
+		o.wait()
+	}
 }
 
-// stop returns when nothing is read any more. What was read has been passed on,
-// what the process writes stays in the pipe, and rest is the unfinished line. It
-// tells false if the stream has come to its end.
-func (o *output) stop() (open bool) {
-	o.interrupt()
-	return !o.over
+// halt makes that nothing more is read. Once the channel is closed, what was read
+// has been passed on, what the process writes stays in the pipe, and rest is the
+// unfinished line. A Sink that blocks holds that up.
+func (o *output) halt() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.phase == phasePumping {
+		o.command(orderHalt)
+		return o.ended
+	}
+	if o.phase == phaseWaiting {
+		o.phase = phaseStill
+	}
+	halted := make(chan struct{})
+	close(halted)
+	return halted
 }
 
-// finish is for after the exit: it takes what is in the pipe and ends the stream,
-// whoever else still holds the pipe. It returns when all was passed on.
+// isOver tells whether the stream has come to its end.
+func (o *output) isOver() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.phase == phaseOver
+}
+
+// finish is for after the exit: what is in the pipe now is still passed on, and
+// then the stream is over, whoever else holds the pipe. It does not wait for that.
 func (o *output) finish() {
-	o.interrupt()
-	if o.over {
-		return
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch o.phase {
+	case phasePumping:
+		o.command(orderFinish)
+	case phaseStill, phaseWaiting:
+		o.order = orderFinish
+		o.launch()
 	}
-	if raw, err := o.pipe.SyscallConn(); err == nil {
-		o.drain(raw)
-	}
-	o.end()
 }
 
-// close lets go of a stream that is not started, or stopped; nothing more is
-// passed on.
+// close lets go of a stream that is not started, or halted; nothing more is passed
+// on.
 func (o *output) close() error {
-	if o.over {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.phase == phaseOver {
 		return nil
 	}
-	o.over = true
-	return o.pipe.Close()
+	o.phase = phaseOver
+	return errors.Join(o.pumps.remove(o), o.pipe.Close())
 }
 
-// rest is the unfinished line of a stream that is stopped.
+// rest is the unfinished line of a stream that is halted.
 func (o *output) rest() []byte {
 	if o.sink == nil {
 		return o.tail.part
@@ -139,97 +197,66 @@ func (o *output) rest() []byte {
 	return o.sink.Rest()
 }
 
-func (o *output) interrupt() {
-	if o.done == nil {
-		return
-	}
-	// It fails if the pump has seen the end of the stream and closed the pipe.
-	_ = o.pipe.SetReadDeadline(time.Unix(1, 0))
-	<-o.done
-	o.done = nil
-}
-
-// pump passes on what comes until the stream ends or it is interrupted.
-func (o *output) pump() {
-	defer close(o.done)
-	raw, err := o.pipe.SyscallConn()
-	for err == nil {
-		var n int
-		if n, err = o.readChunk(raw); n == 0 && err == nil {
-			err = os.ErrClosed
-		}
-	}
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		o.end()
+// command tells the pump; an order to finish stays one.
+func (o *output) command(what order) {
+	o.order = max(o.order, what)
+	select {
+	case o.hurry <- struct{}{}:
+	default:
 	}
 }
 
-func (o *output) write(chunk []byte) {
-	o.tail.write(chunk)
-	if o.sink != nil {
-		o.sink.Write(chunk)
+// wait leaves it to the poll to call notice when something comes.
+func (o *output) wait() {
+	o.phase = phaseWaiting
+	// It fails only for a descriptor that is not in the poll, and this one is.
+	_ = o.pumps.arm(o)
+}
+
+// notice is called when something has come, or nobody can write any more.
+func (o *output) notice() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.phase == phaseWaiting {
+		o.launch()
 	}
 }
 
-func (o *output) end() {
-	o.tail.finish()
-	if o.sink != nil {
-		o.sink.Finish()
-	}
-	// Everything has been read; there is nothing to lose.
-	_ = o.close()
+func (o *output) launch() {
+	o.phase, o.ended = phasePumping, make(chan struct{})
+	o.pumps.tasks.Go(o.task, o.pump)
 }
 
-// readChunk waits until there is something to read, and passes it on. It takes a
-// buffer only then: a thousand quiet processes need none.
-func (o *output) readChunk(raw syscall.RawConn) (n int, err error) {
-	var buf *[]byte
-	var readErr error
-	err = raw.Read(func(number uintptr) bool {
-		buf = o.pumps.buffers.Get().(*[]byte)
-		n, readErr = retry(func() (int, error) { return unix.Read(int(number), *buf) })
-		if readErr != unix.EAGAIN {
-			return true
-		}
-		o.pumps.buffers.Put(buf)
-		buf, n, readErr = nil, 0, nil
-		return false
-	})
-	if buf == nil {
-		return 0, err
+// settle is how a pump leaves.
+func (o *output) settle(to phase) {
+	var over func()
+	o.mu.Lock()
+	close(o.ended)
+	switch {
+	case to != phaseOver && o.order == orderFinish:
+		o.launch()
+	case to == phaseWaiting && o.order == orderGoOn:
+		o.wait()
+	case to == phaseOver:
+		o.phase, over = to, o.over
+	default:
+		o.phase, o.order = phaseStill, orderGoOn
 	}
-	defer o.pumps.buffers.Put(buf)
-	if n > 0 {
-		o.write((*buf)[:n])
+	o.mu.Unlock()
+	if over != nil {
+		over()
 	}
-	return max(n, 0), errors.Join(err, readErr)
 }
 
-// drain takes what is in the pipe now, and no more than that: another process
-// may still write to it, and go on to do so.
-func (o *output) drain(raw syscall.RawConn) {
-	buf := o.pumps.buffers.Get().(*[]byte)
-	defer o.pumps.buffers.Put(buf)
-	// An error means that the pipe is closed or broken; there is nothing to take.
-	_ = raw.Control(func(number uintptr) {
-		left, err := unix.IoctlGetInt(int(number), unix.TIOCINQ)
-		for err == nil && left > 0 {
-			var n int
-			n, err = retry(func() (int, error) { return unix.Read(int(number), (*buf)[:min(left, chunkSize)]) })
-			if n <= 0 {
-				return
-			}
-			o.write((*buf)[:n])
-			left -= n
-		}
-	})
+func (o *output) ordered() order {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.order
 }
 
-func retry(call func() (int, error)) (int, error) {
-	for {
-		n, err := call()
-		if err != unix.EINTR {
-			return n, err
-		}
-	}
+// pace is how often a stream is read.
+type pace struct {
+	left   time.Time     // when the last pump left
+	streak int           // pumps that came soon after the one before
+	pause  time.Duration // 0: the poll tells when to read
 }

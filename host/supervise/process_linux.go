@@ -18,6 +18,7 @@ const killLimit = 5 * time.Second
 
 // Process is one started process.
 type Process struct {
+	spawner    *Spawner
 	name       string
 	pid        int
 	invocation string
@@ -93,27 +94,49 @@ func (p *Process) Kill() error {
 // seconds.
 func (p *Process) Stop(ctx context.Context, ladder Ladder) (StopReport, error) {
 	began := time.Now()
-	var sent []syscall.Signal
+	report := StopReport{}
 	for _, rung := range ladder.orDefault() {
 		if p.ended() || ctx.Err() != nil {
 			break
 		}
-		if p.Signal(rung.Signal) == nil {
-			sent = append(sent, rung.Signal)
-		}
-		p.await(ctx, rung.Wait)
+		p.take(ctx, rung, &report)
 	}
 	if !p.ended() {
 		if p.Kill() == nil {
-			sent = append(sent, syscall.SIGKILL)
+			report.Sent = append(report.Sent, syscall.SIGKILL)
 		}
-		p.await(context.WithoutCancel(ctx), killLimit)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killLimit)
+		defer cancel()
+		p.await(ctx, nil)
 	}
-	report := StopReport{Exit: p.Exit(), Sent: sent, Took: time.Since(began)}
+	report.Exit, report.Took = p.Exit(), time.Since(began)
 	if !p.ended() {
 		return report, fmt.Errorf("cannot stop %s (pid %d): it lives on after SIGKILL", p.name, p.pid)
 	}
 	return report, nil
+}
+
+// take goes down one rung, and returns when the next one is due.
+func (p *Process) take(ctx context.Context, rung Rung, report *StopReport) {
+	ctx, cancel := context.WithTimeout(ctx, rung.Wait)
+	defer cancel()
+	if rung.Run == nil {
+		if p.Signal(rung.Signal) == nil {
+			report.Sent = append(report.Sent, rung.Signal)
+		}
+		p.await(ctx, nil)
+		return
+	}
+	// Whatever it does, it cannot keep the next rung from coming.
+	failed := make(chan error, 1)
+	p.spawner.watchers.Go("stop of "+p.name, func(context.Context) {
+		if err := rung.Run(ctx); err != nil {
+			failed <- err
+		}
+	})
+	if err := p.await(ctx, failed); err != nil {
+		report.Errs = append(report.Errs, err)
+	}
 }
 
 func (p *Process) ended() bool {
@@ -125,13 +148,15 @@ func (p *Process) ended() bool {
 	}
 }
 
-func (p *Process) await(ctx context.Context, limit time.Duration) {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
+// await returns when the process has ended, ctx has, or an error has come.
+func (p *Process) await(ctx context.Context, failed <-chan error) error {
 	select {
 	case <-p.done:
+		return nil
 	case <-ctx.Done():
-	case <-timer.C:
+		return nil
+	case err := <-failed:
+		return err
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 // Spawner starts processes and waits for them. Make one with [New].
 type Spawner struct {
+	mark     string
 	watchers *group.Group
 	pumps    *pumps
 
@@ -21,9 +22,9 @@ type Spawner struct {
 }
 
 // New returns a Spawner.
-func New() *Spawner {
+func New(o Options) *Spawner {
 	watchers := group.New(context.Background(), nil)
-	return &Spawner{watchers: watchers, pumps: newPumps(watchers)}
+	return &Spawner{mark: o.Mark, watchers: watchers, pumps: newPumps(watchers)}
 }
 
 // Wait returns nil once all processes have ended, or an error that names those
@@ -36,19 +37,24 @@ func (s *Spawner) Start(spec Spec) (*Process, error) {
 	if err := spec.validate(); err != nil {
 		return nil, err
 	}
-	p := &Process{name: spec.Name, invocation: newInvocation(), done: make(chan struct{})}
-	if err := s.spawn(p, spec); err != nil {
+	p := &Process{spawner: s, name: spec.Name, invocation: newInvocation(s.mark), done: make(chan struct{})}
+	err := checkMark(s.mark)
+	if err == nil {
+		err = s.spawn(p, spec)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", spec.Name, err)
 	}
+	over := make(chan struct{}, len(p.outputs))
 	for _, o := range p.outputs {
-		o.start()
+		o.start(func() { over <- struct{}{} })
 	}
-	s.watchers.Go(spec.Name, func(context.Context) { s.watch(p) })
+	s.watchers.Go(spec.Name, func(context.Context) { s.watch(p, over) })
 	return p, nil
 }
 
 // watch follows a process to its end.
-func (s *Spawner) watch(p *Process) {
+func (s *Spawner) watch(p *Process, over <-chan struct{}) {
 	defer close(p.done)
 	defer p.ref.close()
 	for {
@@ -66,5 +72,8 @@ func (s *Spawner) watch(p *Process) {
 	}
 	for _, o := range p.outputs {
 		o.finish()
+	}
+	for range p.outputs {
+		<-over
 	}
 }

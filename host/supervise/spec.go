@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -83,7 +84,7 @@ func (s Spec) validate() error {
 	if s.Executable == nil && !filepath.IsAbs(s.Path) {
 		return fmt.Errorf("cannot start %s: the path %q is not absolute", s.Name, s.Path)
 	}
-	if err := s.checkIdentity(); err != nil {
+	if err := s.checkLimits(); err != nil {
 		return fmt.Errorf("cannot start %s: %w", s.Name, err)
 	}
 	for _, texts := range [][]string{{s.Path, s.Dir}, s.Args, s.Env} {
@@ -106,10 +107,33 @@ func (s Spec) validate() error {
 	return nil
 }
 
-func newInvocation() string {
-	var id [16]byte
+// Options are the settings of a Spawner.
+type Options struct {
+	// Mark is what every INVOCATION_ID begins with, up to 16 hexadecimal digits in
+	// lower case; by it [Marked] finds the processes again. Default: none.
+	Mark string
+}
+
+// Found is a process that somebody's Spawner has started.
+type Found struct {
+	Pid        int
+	Invocation string
+	Ticks      uint64 // of the clock from the start of the system to that of the process
+}
+
+const invocationLength = 32
+
+func checkMark(mark string) error {
+	if len(mark) > invocationLength/2 || strings.Trim(mark, "0123456789abcdef") != "" {
+		return fmt.Errorf("the mark %q is not up to 16 hexadecimal digits", mark)
+	}
+	return nil
+}
+
+func newInvocation(mark string) string {
+	var id [invocationLength / 2]byte
 	rand.Read(id[:]) // never fails
-	return hex.EncodeToString(id[:])
+	return mark + hex.EncodeToString(id[:])[len(mark):]
 }
 
 const invocationVariable = "INVOCATION_ID="
@@ -159,10 +183,18 @@ func (e Exit) String() string {
 	return fmt.Sprintf("signal: %v", e.Signal)
 }
 
-// Rung is one step of a [Ladder]: a signal, and how long the process has then.
+// Rung is one step of a [Ladder]: something that asks the process to end, and how
+// long it has then.
 type Rung struct {
+	// Signal goes to the process alone, not to its children: it knows best how to
+	// end them.
 	Signal syscall.Signal
-	Wait   time.Duration
+	// Run is called instead of sending Signal if it is not nil, such as to start a
+	// command that stops the process. Its context ends with the rung. If it returns
+	// an error, the next rung is due at once.
+	Run func(ctx context.Context) error
+	// Wait is how long the process and all that came of it have to be gone.
+	Wait time.Duration
 }
 
 // Ladder is how a process is told to end, rung by rung. Below the last one there
@@ -180,6 +212,7 @@ func (l Ladder) orDefault() Ladder {
 type StopReport struct {
 	Exit Exit
 	Sent []syscall.Signal // in order; SIGKILL at the end if it came to that
+	Errs []error          // of rungs whose Run failed
 	Took time.Duration
 }
 

@@ -60,6 +60,56 @@ func TestStopGoesDownTheLadder(t *testing.T) {
 	}
 }
 
+func TestRungMayBeACommand(t *testing.T) {
+	s := spawner(t)
+	p := ready(t, s, "stubborn")
+	command := func(ctx context.Context) error {
+		c, err := s.Start(program("/bin/kill", "-9", strconv.Itoa(p.Pid())))
+		if err != nil {
+			return err
+		}
+		<-c.Done()
+		return nil
+	}
+	report, err := p.Stop(t.Context(), supervise.Ladder{{Run: command, Wait: time.Hour}})
+	if err != nil || report.Exit.Signal != syscall.SIGKILL || len(report.Sent) != 0 || len(report.Errs) != 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+func TestFailedCommandIsFollowedAtOnce(t *testing.T) {
+	p := ready(t, spawner(t), "wait")
+	reason := errors.New("it is broken")
+	report, err := p.Stop(t.Context(), supervise.Ladder{
+		{Run: func(context.Context) error { return reason }, Wait: time.Hour},
+		{Signal: syscall.SIGTERM, Wait: time.Hour},
+	})
+	if err != nil || report.Exit.Code != 7 || !slices.Equal(report.Errs, []error{reason}) {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// What a command does, or does not, cannot keep a process from being killed.
+func TestHangingCommandIsLeftBehind(t *testing.T) {
+	p := ready(t, spawner(t), "stubborn")
+	release, told := make(chan struct{}), make(chan struct{})
+	defer close(release)
+	report, err := p.Stop(t.Context(), supervise.Ladder{{Wait: 10 * time.Millisecond, Run: func(ctx context.Context) error {
+		<-ctx.Done()
+		close(told)
+		<-release
+		return ctx.Err()
+	}}})
+	if err != nil || !report.Killed() {
+		t.Errorf("%+v, %v", report, err)
+	}
+	select {
+	case <-told:
+	case <-time.After(20 * time.Second):
+		t.Error("the command was not told")
+	}
+}
+
 func TestSecondStopCutsTheFirstShort(t *testing.T) {
 	p := ready(t, spawner(t), "stubborn")
 	first := make(chan supervise.StopReport, 1)

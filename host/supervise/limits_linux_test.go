@@ -427,7 +427,7 @@ func restrict([]string) error {
 // limitOther starts another user's process with a limit and an umask.
 func limitOther([]string) error {
 	umask := 0o027
-	p, err := supervise.New().Start(supervise.Spec{
+	p, err := supervise.New(supervise.Options{}).Start(supervise.Spec{
 		Name: "cat", Path: "/bin/cat", Args: []string{"cat", "/proc/self/limits", "/proc/self/status"},
 		User: &supervise.User{UID: 65534, GID: 65534}, Umask: &umask,
 		Rlimits: []supervise.Rlimit{{Resource: unix.RLIMIT_NOFILE, Soft: 30, Hard: 40}},

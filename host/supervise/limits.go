@@ -20,8 +20,8 @@ type Rlimit struct {
 
 const maxID = 1<<32 - 2 // the one above means "do not change"
 
-// checkIdentity refuses what the system would refuse later, or silently cut.
-func (s Spec) checkIdentity() error {
+// checkLimits refuses what the system would refuse later, or silently cut.
+func (s Spec) checkLimits() error {
 	var errs []error
 	if u := s.User; u != nil {
 		for _, id := range append([]int{u.UID, u.GID}, u.Groups...) {

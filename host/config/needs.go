@@ -1,0 +1,159 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// someNeeds reads both forms: a list of names, which must be ready, and a table of
+// name = condition.
+func someNeeds() kind[[]Need] {
+	return plainKind("list of names, or table of name = condition", (*node).asNeeds, func(needs []Need) string {
+		texts := make([]string, len(needs))
+		for i, n := range needs {
+			texts[i] = n.String()
+		}
+		return strings.Join(texts, ", ")
+	})
+}
+
+// String is the need for people: db=ready.
+func (n Need) String() string { return n.Name + "=" + string(n.Condition) }
+
+func (n *node) asNeeds() ([]Need, error) {
+	var needs []Need
+	var err error
+	if n.isTable() {
+		n.each(func(kid *node) {
+			condition, bad := oneOf(kid, NeedStarted, NeedReady, NeedCompleted)
+			if err == nil && bad != nil {
+				err = fmt.Errorf("%s %w", kid.name, bad)
+			}
+			needs = append(needs, Need{kid.name, condition})
+		})
+		return needs, err
+	}
+	list, err := n.asTexts()
+	for i, name := range list {
+		if slices.Contains(list[:i], name) {
+			return nil, fmt.Errorf("%q is there twice", cut(name, 80))
+		}
+		needs = append(needs, Need{name, NeedReady})
+	}
+	return needs, err
+}
+
+// dependent is something that can need something.
+type dependent struct {
+	key     string // program or worker
+	name    string
+	restart Restart
+	needs   []Need
+}
+
+func (d dependent) String() string { return d.key + " " + d.name }
+
+// dependents lists what can need something or, but for apps, be needed.
+func dependents(c *Config) []dependent {
+	var list []dependent
+	for _, p := range c.Programs {
+		list = append(list, dependent{"program", p.Name, p.Keep.Restart, p.Needs})
+	}
+	for _, w := range c.Workers {
+		list = append(list, dependent{"worker", w.Name, w.Keep.Restart, w.Needs})
+	}
+	for _, a := range c.Apps {
+		list = append(list, dependent{"app", a.Name, a.Keep.Restart, a.Needs})
+	}
+	return list
+}
+
+// needs checks that what is needed exists, can come so far, and does not wait for
+// itself.
+func (b *builder) needs(root *node, c *Config) {
+	all := dependents(c)
+	byName := make(map[string]int)
+	var names []string
+	for i, d := range all {
+		if d.key != "app" {
+			byName[d.name] = i
+			names = append(names, d.name)
+		}
+	}
+	for _, d := range all {
+		for _, need := range d.needs {
+			n := needNode(root, d, need.Name)
+			i, ok := byName[need.Name]
+			switch {
+			case !ok:
+				b.refuse(n, unknownNeed(c, need.Name, names))
+			case need.Condition == NeedCompleted && all[i].restart == RestartAlways:
+				b.refuse(n, fmt.Errorf(`%s never completes, since it has restart = "always"`, all[i]))
+			}
+		}
+	}
+	b.rings(root, all, byName)
+	b.waits(c)
+}
+
+func unknownNeed(c *Config, name string, names []string) error {
+	if s, ok := c.Sandbox(name); ok {
+		return &reason{text: fmt.Sprintf("%s is a sandbox; its worker can be needed", name), nearest: s.Worker}
+	}
+	return &reason{text: fmt.Sprintf("there is no program and no worker %s", cut(name, 80)), nearest: nearest(name, names)}
+}
+
+// needNode finds where d says that it needs name.
+func needNode(root *node, d dependent, name string) *node {
+	n := root.kids[d.key].kids[d.name].kids["needs"]
+	return firstOf(n, name)
+}
+
+// rings reports every ring of needs once, at the need that closes it.
+func (b *builder) rings(root *node, all []dependent, byName map[string]int) {
+	const fresh, open, done = 0, 1, 2
+	state := make([]int, len(all))
+	var path []string
+	var walk func(i int)
+	walk = func(i int) {
+		state[i] = open
+		path = append(path, all[i].name)
+		for _, need := range all[i].needs {
+			to, ok := byName[need.Name]
+			if !ok {
+				continue
+			}
+			switch state[to] {
+			case fresh:
+				walk(to)
+			case open:
+				ring := append(slices.Clone(path[slices.Index(path, need.Name):]), need.Name)
+				b.refuse(needNode(root, all[i], need.Name), fmt.Errorf("they wait for each other: %s", cut(strings.Join(ring, " -> "), 400)))
+			}
+		}
+		path = path[:len(path)-1]
+		state[i] = done
+	}
+	for i := range all {
+		if state[i] == fresh {
+			walk(i)
+		}
+	}
+}
+
+// waits warns of programs that wait until somebody does something.
+func (b *builder) waits(c *Config) {
+	for _, p := range c.Programs {
+		for _, need := range p.Needs {
+			to, ok := c.Program(need.Name)
+			switch {
+			case !ok || !p.Autostart:
+			case !to.Autostart:
+				c.Warnings = append(c.Warnings, fmt.Sprintf("program %s: waits until somebody starts %s, which has autostart = false", p.Name, to.Name))
+			case to.Instances == 0:
+				c.Warnings = append(c.Warnings, fmt.Sprintf("program %s: waits until somebody scales %s, which has instances = 0", p.Name, to.Name))
+			}
+		}
+	}
+}

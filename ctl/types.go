@@ -215,7 +215,7 @@ type Inspection struct {
 
 // Socket is a listening socket that the master owns.
 type Socket struct {
-	Sandbox string `json:"sandbox"`
+	Sandbox string `json:"sandbox"` // sandbox or program that it is for
 	Name    string `json:"name"`    // listen name or index
 	Address string `json:"address"` // resolved, tcp://127.0.0.1:9091
 }

@@ -19,6 +19,20 @@ func (t *Tree) Kind() Kind { return None }
 // Leftovers are none.
 func (t *Tree) Leftovers() []string { return nil }
 
+// Lacks names all limits in l.
+func (t *Tree) Lacks(l Limits) []string {
+	var list []string
+	for _, limit := range []struct {
+		wanted bool
+		name   string
+	}{{l.Memory > 0, "memory"}, {l.MemoryHigh > 0, "memory_high"}, {l.CPU > 0, "cpu"}, {l.Pids > 0, "pids"}} {
+		if limit.wanted {
+			list = append(list, limit.name+" is not enforced: this system has no control groups")
+		}
+	}
+	return list
+}
+
 // Make gives nil.
 func (t *Tree) Make(string, Limits) (*Group, error) { return nil, nil }
 
@@ -57,6 +71,18 @@ func (g *Group) Gone(context.Context) error { return nil }
 
 // Set does nothing.
 func (g *Group) Set(Limits) error { return nil }
+
+// OOMKills are none.
+func (g *Group) OOMKills() (int, error) { return 0, nil }
+
+// Usage is not told.
+func (g *Group) Usage() (Usage, error) { return Usage{}, nil }
+
+// High waits until ctx ends.
+func (g *Group) High(ctx context.Context) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
 
 // Remove does nothing.
 func (g *Group) Remove() error { return nil }

@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -22,9 +23,14 @@ type Group struct {
 
 	parts atomic.Pointer[[]part] // in the order of the tree's hierarchies
 
-	mu     sync.Mutex // held while the parts and their limits change
-	limits Limits
-	spent  bool // nothing may be born in the folder of version 2 any more; see renew
+	mu       sync.Mutex // held while the parts and their limits change
+	limits   Limits
+	spent    bool              // nothing may be born in the folder of version 2 any more; see renew
+	oomKills int               // counted by former folders
+	kept     map[string]string // the settings of the former folder; see renew
+
+	turn    context.Context // of High; nil while nobody watches
+	endTurn context.CancelFunc
 }
 
 // part is a group's folder in one hierarchy.
@@ -66,7 +72,7 @@ func (g *Group) add(p part) error {
 	}
 	p.controllers = p.hierarchy.controllers
 	if p.unified && len(p.controllers) > 0 {
-		p.controllers = passable(p.dir)
+		p.controllers = passable(p.dir, p.controllers)
 	}
 	parts := append(slices.Clone(g.list()), p)
 	g.parts.Store(&parts)
@@ -195,6 +201,7 @@ func (g *Group) Remove() error {
 func (g *Group) discard() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.nextTurn()
 	for _, p := range slices.Backward(g.list()) {
 		if err := remove(p.dir); err != nil {
 			return err

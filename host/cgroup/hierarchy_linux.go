@@ -19,6 +19,8 @@ const (
 	cpu    = "cpu"
 )
 
+func controllers() []string { return []string{memory, pids, cpu} }
+
 // groupSuffix ends the folder of each group, so that no name collides with one of
 // the kernel's files, such as "tasks".
 const groupSuffix = ".group"
@@ -38,6 +40,8 @@ type hierarchy struct {
 	dir    *os.File // base, once it is made
 	locked bool     // dir is locked against those who clean up
 
+	changed bool // we made our own group of version 2 pass controllers on
+
 	elsewhere []string   // folders of our instance below other groups, in which something lives
 	locks     []*os.File // on them
 }
@@ -56,17 +60,17 @@ func folderName(instance string) string {
 }
 
 // survey finds the hierarchies that we can use: version 2 first, if it is there,
-// then those of version 1 with a controller that limits need.
-func survey(mountinfo, memberships, folder string) []*hierarchy {
+// then those of version 1 with one of the controllers.
+func survey(mountinfo, memberships, folder string, controllers []string) []*hierarchy {
 	mounts, groups := parseMounts(mountinfo), parseMemberships(memberships)
 	var found []*hierarchy
 	for _, m := range mounts {
-		if h := unifiedHierarchy(m, groups, folder); h != nil {
+		if h := unifiedHierarchy(m, groups, folder, controllers); h != nil {
 			found = append(found, h)
 			break
 		}
 	}
-	for _, c := range []string{memory, pids, cpu} {
+	for _, c := range controllers {
 		for _, m := range mounts {
 			if h := legacyHierarchy(m, groups, c, folder); h != nil {
 				found = addController(found, h, c)
@@ -89,7 +93,7 @@ func addController(found []*hierarchy, h *hierarchy, controller string) []*hiera
 	return append(found, h)
 }
 
-func unifiedHierarchy(m mount, groups []membership, folder string) *hierarchy {
+func unifiedHierarchy(m mount, groups []membership, folder string, controllers []string) *hierarchy {
 	for _, g := range groups {
 		if !m.unified || len(g.controllers) > 0 {
 			continue
@@ -106,19 +110,16 @@ func unifiedHierarchy(m mount, groups []membership, folder string) *hierarchy {
 		if !usable(own, unix.CGROUP2_SUPER_MAGIC) || unix.Faccessat(unix.AT_FDCWD, path.Join(own, "cgroup.procs"), unix.W_OK, unix.AT_EACCESS) != nil {
 			continue
 		}
-		return &hierarchy{unified: true, controllers: passable(own), point: m.point, own: own, base: path.Join(own, folder)}
+		return &hierarchy{unified: true, controllers: passable(own, controllers), point: m.point, own: own, base: path.Join(own, folder)}
 	}
 	return nil
 }
 
-// passable gives the controllers of a group that limits need.
-func passable(group string) []string {
+// passable gives those of the controllers that a group has, and could pass on.
+func passable(group string, controllers []string) []string {
 	text, err := readFile(path.Join(group, "cgroup.controllers"))
-	if err != nil {
-		return nil
-	}
 	there := strings.Fields(text)
-	return slices.DeleteFunc([]string{memory, pids, cpu}, func(c string) bool { return !slices.Contains(there, c) })
+	return slices.DeleteFunc(slices.Clone(controllers), func(c string) bool { return err != nil || !slices.Contains(there, c) })
 }
 
 func legacyHierarchy(m mount, groups []membership, controller, folder string) *hierarchy {

@@ -127,6 +127,7 @@ func (g *Group) set(l Limits, fresh bool) error {
 		}
 	}
 	g.limits = l
+	g.nextTurn()
 	return nil
 }
 

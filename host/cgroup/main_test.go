@@ -29,6 +29,8 @@ const standIn = "CGROUP_TEST_CHILD"
 var standIns = map[string]func(args []string) error{
 	"sleep":  sleepForEver,
 	"escape": escape,
+	"eat":    eat,
+	"burn":   burn,
 }
 
 func TestMain(m *testing.M) {
@@ -48,10 +50,17 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// idle waits to be killed.
+func idle() error {
+	for {
+		time.Sleep(time.Hour)
+	}
+}
+
 // sleepForEver says that it runs, and waits to be killed.
 func sleepForEver([]string) error {
 	fmt.Println("ready")
-	select {}
+	return idle()
 }
 
 // escape starts processes that do all they can to get away: out of the session,
@@ -63,7 +72,7 @@ func escape(args []string) error {
 	}
 	if depth == 0 {
 		fmt.Println("ready")
-		select {}
+		return idle()
 	}
 	c, err := self("escape", strconv.Itoa(depth-1))
 	if err != nil {
@@ -77,7 +86,7 @@ func escape(args []string) error {
 	if depth%2 == 0 {
 		os.Exit(0)
 	}
-	select {}
+	return idle()
 }
 
 func self(name string, args ...string) (*exec.Cmd, error) {

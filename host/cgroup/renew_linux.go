@@ -1,9 +1,10 @@
 package cgroup
 
 import (
-	"errors"
 	"os"
 	"path"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,18 +24,13 @@ func (g *Group) renew() {
 		return
 	}
 	p := g.tracker()
-	kept := make(map[string]string)
-	if len(p.controllers) > 0 {
-		for _, name := range settings() {
-			if value, err := readFile(path.Join(p.dir, name)); err == nil {
-				kept[name] = value
-			}
-		}
-	}
-	if remove(p.dir) != nil {
+	kills, err := g.keep(p)
+	if err != nil || remove(p.dir) != nil {
 		return
 	}
-	if err := mkdir(p.dir); err != nil && !errors.Is(err, os.ErrExist) {
+	g.oomKills += kills
+	g.nextTurn()
+	if err := mkdir(p.dir); err != nil {
 		return
 	}
 	fd, err := open(p.dir, unix.O_RDONLY|unix.O_DIRECTORY)
@@ -42,11 +38,32 @@ func (g *Group) renew() {
 		return
 	}
 	for _, name := range settings() {
-		if value, ok := kept[name]; ok {
+		if value, ok := g.kept[name]; ok {
 			// What was taken once is taken again.
-			_ = p.write(name, value)
+			_ = p.write(name, strings.TrimSpace(value))
 		}
 	}
 	g.dir.Close()
 	g.dir, g.spent = os.NewFile(uintptr(fd), p.dir), false
+}
+
+// keep reads what a new folder has to take over. A folder that is gone, because
+// the last try ended halfway, leaves what was kept then.
+func (g *Group) keep(p part) (oomKills int, err error) {
+	if len(p.controllers) == 0 || !exists(p.dir) {
+		return 0, nil
+	}
+	g.kept = make(map[string]string)
+	for _, name := range settings() {
+		value, err := readFile(path.Join(p.dir, name))
+		if err == nil {
+			g.kept[name] = value
+		} else if !missing(err) {
+			return 0, err
+		}
+	}
+	if slices.Contains(p.controllers, memory) {
+		return p.oomKills()
+	}
+	return 0, nil
 }

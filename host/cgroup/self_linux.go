@@ -29,9 +29,8 @@ func (t *Tree) prepare() {
 	if err := h.pass(); err != nil {
 		t.hindrance = err.Error()
 	}
-	text, err := readFile(path.Join(h.base, subtreeControl))
-	passed := strings.Fields(text)
-	h.controllers = slices.DeleteFunc(h.controllers, func(c string) bool { return err != nil || !slices.Contains(passed, c) })
+	there := passed(h.base)
+	h.controllers = slices.DeleteFunc(h.controllers, func(c string) bool { return !slices.Contains(there, c) })
 }
 
 func (h *hierarchy) pass() error {
@@ -42,22 +41,29 @@ func (h *hierarchy) pass() error {
 		if err := h.moveAway(); err != nil {
 			return err
 		}
+		h.changed = true
 	}
-	return errors.Join(pass(h.own, "+", h.controllers), pass(h.base, "+", h.controllers))
+	return errors.Join(pass(h.own, h.controllers), pass(h.base, h.controllers))
 }
 
 func passes(group string, controllers []string) bool {
-	text, err := readFile(path.Join(group, subtreeControl))
-	there := strings.Fields(text)
-	return err == nil && !slices.ContainsFunc(controllers, func(c string) bool { return !slices.Contains(there, c) })
+	there := passed(group)
+	return !slices.ContainsFunc(controllers, func(c string) bool { return !slices.Contains(there, c) })
 }
 
-// pass switches controllers on or off for the groups below, one by one: one that
-// fails does not keep the others from working.
-func pass(group, sign string, controllers []string) error {
+// passed gives the controllers that a group passes on; one that cannot be read
+// passes on none.
+func passed(group string) []string {
+	text, _ := readFile(path.Join(group, subtreeControl))
+	return strings.Fields(text)
+}
+
+// pass switches controllers on for the groups below, one by one: one that fails
+// does not keep the others from working.
+func pass(group string, controllers []string) error {
 	var errs []error
 	for _, c := range controllers {
-		errs = append(errs, writeFile(path.Join(group, subtreeControl), sign+c))
+		errs = append(errs, writeFile(path.Join(group, subtreeControl), "+"+c))
 	}
 	return errors.Join(errs...)
 }
@@ -137,24 +143,34 @@ func parent(pid int) int {
 	return n
 }
 
-// moveBack undoes what pass did, if we are alone: no other group may depend on it.
+// moveBack undoes what pass did, if nobody else depends on it. A leaf tells that
+// it was done, perhaps by a master before us.
 func (h *hierarchy) moveBack() error {
 	leaf := path.Join(h.base, selfFolder)
+	if !h.changed && !exists(leaf) {
+		return nil
+	}
+	for _, dir := range []string{h.own, h.base} {
+		below, err := folders(dir)
+		if err != nil || slices.ContainsFunc(below, func(name string) bool { return name != h.base && name != leaf }) {
+			return err
+		}
+	}
+	// The root of all groups may pass on more than we asked for; our own group
+	// must pass on nothing to be lived in again.
+	for _, dir := range []string{h.base, h.own} {
+		for _, c := range passed(dir) {
+			if !exists(leaf) && !slices.Contains(h.controllers, c) {
+				continue
+			}
+			if err := writeFile(path.Join(dir, subtreeControl), "-"+c); err != nil {
+				return err
+			}
+		}
+	}
 	pids, err := readPids(path.Join(leaf, "cgroup.procs"))
 	if missing(err) {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	for _, dir := range []string{h.base, h.own} {
-		below, err := folders(dir)
-		if err != nil || len(below) != 1 {
-			return err
-		}
-	}
-	if err := errors.Join(pass(h.base, "-", h.controllers), pass(h.own, "-", h.controllers)); err != nil {
-		return err
-	}
-	return moveAll(pids, h.own)
+	return errors.Join(err, moveAll(pids, h.own))
 }

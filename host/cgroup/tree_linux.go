@@ -48,11 +48,11 @@ func Find(instance string) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot find control groups: %w", err)
 	}
-	return find(instance, string(mountinfo), string(memberships)), nil
+	return find(instance, string(mountinfo), string(memberships), controllers()), nil
 }
 
-func find(instance, mountinfo, memberships string) *Tree {
-	t := &Tree{hierarchies: survey(mountinfo, memberships, folderName(instance))}
+func find(instance, mountinfo, memberships string, controllers []string) *Tree {
+	t := &Tree{hierarchies: survey(mountinfo, memberships, folderName(instance), controllers)}
 	t.kind = kindOf(t.hierarchies)
 	t.clean()
 	return t

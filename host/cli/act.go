@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// actFlags are the flags of the verbs that act on sandboxes.
+// actFlags are the flags of the verbs that act on something.
 type actFlags struct {
 	timeout *limit
 	output  *format
@@ -21,11 +21,16 @@ func addActFlags(cmd *cobra.Command) actFlags {
 	return actFlags{addTimeout(cmd, 0, "how long to wait; the work goes on after it; 0 means no limit"), addOutput(cmd)}
 }
 
+// bounded limits how long the verb waits.
+func (f actFlags) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return bounded(ctx, time.Duration(*f.timeout))
+}
+
 type action func(context.Context, ctl.ActionRequest) (ctl.ActionResult, error)
 
 // act does one action and prints what it did.
 func (s *shell) act(ctx context.Context, t target, verb string, do action, r ctl.ActionRequest, f actFlags) error {
-	ctx, cancel := bounded(ctx, time.Duration(*f.timeout))
+	ctx, cancel := f.bounded(ctx)
 	defer cancel()
 	res, err := do(ctx, r)
 	if err != nil {
@@ -54,7 +59,7 @@ func (s *shell) acted(verb string, res ctl.ActionResult, f format, say func(ctl.
 		s.cut(res.Cut)
 	}
 	if len(bad) == 1 {
-		return &verbError{doing: verb + " " + bad[0].Name, text: bad[0].Error, err: errors.New(bad[0].Error)}
+		return failed(errors.New(bad[0].Error), "%s %s", verb, bad[0].Name)
 	}
 	var errs []error
 	for _, a := range bad {
@@ -73,15 +78,37 @@ func (s *shell) cut(what []string) {
 func (s *shell) restartVerb() *cobra.Command {
 	var f actFlags
 	cmd := &cobra.Command{
-		Use:               "restart NAME...",
-		Short:             "Restart sandboxes in the code that runs",
-		Long:              "Restart sandboxes in the code that runs. Their sockets stay open. For new code\nor configuration use reload.",
+		Use:   "restart NAME...",
+		Short: "Restart sandboxes in the code that runs, or programs",
+		Long: `Restart sandboxes in the code that runs, or programs with the configuration that
+they have. The instances of a program go one after the other; each has to be ready
+before the next. Sockets stay open. For new code or configuration use reload.`,
 		GroupID:           groupRun,
 		Args:              arguments(1, -1, "at least one name"),
-		ValidArgsFunction: s.sandboxNames(0),
+		ValidArgsFunction: s.names(0, kindSandbox, kindProgram),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.on(cmd.Context(), "restart "+strings.Join(args, ", "), func(t target) error {
 				return s.act(cmd.Context(), t, "restart", t.Restart, ctl.ActionRequest{Names: args}, f)
+			})
+		},
+	}
+	f = addActFlags(cmd)
+	return cmd
+}
+
+func (s *shell) resetVerb() *cobra.Command {
+	var f actFlags
+	cmd := &cobra.Command{
+		Use:   "reset NAME...",
+		Short: "Start programs again that were given up",
+		Long: `Start programs again that were given up (state fatal), and forget how often they
+were restarted before. One that runs only forgets that.`,
+		GroupID:           groupRun,
+		Args:              arguments(1, -1, "at least one name"),
+		ValidArgsFunction: s.names(0, kindProgram),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return s.on(cmd.Context(), "reset "+strings.Join(args, ", "), func(t target) error {
+				return s.act(cmd.Context(), t, "reset", t.Reset, ctl.ActionRequest{Names: args}, f)
 			})
 		},
 	}

@@ -76,10 +76,7 @@ func (e *verbError) Unwrap() error { return e.err }
 
 // Error is one line that begins with "cannot", or several for several causes.
 func (e *verbError) Error() string {
-	cause := e.err
-	if call, ok := errors.AsType[*ctl.CallError](cause); ok {
-		cause = call.Err // which request it was is of no use at a command line
-	}
+	cause := causeOf(e.err)
 	text := cause.Error()
 	_, isProblem := errors.AsType[*ctl.Problem](cause)
 	switch {
@@ -98,6 +95,15 @@ func (e *verbError) Error() string {
 		text = " " + text
 	}
 	return "cannot " + e.doing + ":" + text
+}
+
+// causeOf is the error of a call without the request: which one it was is of no
+// use at a command line.
+func causeOf(err error) error {
+	if call, ok := errors.AsType[*ctl.CallError](err); ok {
+		return call.Err
+	}
+	return err
 }
 
 // failed says that a verb could not do what it is for; nil stays nil.

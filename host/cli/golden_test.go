@@ -60,6 +60,12 @@ func scene(t *testing.T, file string) *host {
 	case "badconfig.txt":
 		h.check = errors.Join(errors.New(`dserver.toml:3: lisen: unknown key; did you mean "listen"?`),
 			errors.New(`dserver.toml:7: mode = "both": must be single or multi`))
+	case "programs.txt", "supervise.txt":
+		h.run("shop").master.withPrograms()
+	case "alone.txt":
+		m := h.run("shop").master
+		m.withPrograms()
+		m.sandboxes = nil
 	case "gorun.txt":
 		in := h.run("shop")
 		in.master.build.Path = "/home/u/.cache/go-build/ab/cdef-d/shop"

@@ -280,6 +280,8 @@ func (h *host) main(ctx context.Context, args ...string) answer {
 // mask takes out of a text what is different on each run.
 func (h *host) mask(text string) string {
 	times := regexp.MustCompile(`"20[0-9-]+T[0-9:.]+(Z|[+-][0-9:]+)"`)
+	random := regexp.MustCompile(`"id": [0-9]{6,}`)
+	text = random.ReplaceAllString(text, `"id": RANDOM`)
 	return times.ReplaceAllString(strings.ReplaceAll(text, h.dir, "DIR"), `"TIME"`)
 }
 

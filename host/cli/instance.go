@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/dserver/dserver/ctl"
-	"github.com/spf13/cobra"
 )
 
 const (
@@ -63,38 +61,4 @@ func bounded(ctx context.Context, l time.Duration) (context.Context, context.Can
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, l)
-}
-
-// sandboxNames completes the names of sandboxes: arguments from the first to
-// the limit-th (0: all).
-func (s *shell) sandboxNames(limit int) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if limit > 0 && len(args) >= limit {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return s.knownSandboxes(cmd.Context(), args), cobra.ShellCompDirectiveNoFileComp
-	}
-}
-
-func (s *shell) knownSandboxes(ctx context.Context, without []string) []cobra.Completion {
-	ctx, cancel := context.WithTimeout(ctx, completeTime)
-	defer cancel()
-	if err := s.enter(nil, nil); err != nil {
-		return nil
-	}
-	t, err := s.find(ctx, "complete")
-	if err != nil {
-		return nil // a completion has nowhere to say why
-	}
-	list, err := t.Sandboxes(ctx)
-	if err != nil {
-		return nil
-	}
-	var names []cobra.Completion
-	for _, sb := range list {
-		if !slices.Contains(without, sb.Name) {
-			names = append(names, cobra.CompletionWithDesc(sb.Name, sb.State))
-		}
-	}
-	return names
 }

@@ -79,7 +79,8 @@ const (
 // ones, since ctl has them too.
 func (s *shell) controlVerbs() []*cobra.Command {
 	return []*cobra.Command{
-		s.startVerb(), s.stopVerb(), s.quitVerb(), s.reloadVerb(), s.restartVerb(), s.logLevelVerb(),
+		s.startVerb(), s.stopVerb(), s.quitVerb(), s.reloadVerb(), s.restartVerb(), s.upgradeVerb(),
+		s.signalVerb(), s.scaleVerb(), s.resetVerb(), s.logLevelVerb(),
 		s.statusVerb(), s.inspectVerb(), s.logsVerb(), s.eventsVerb(),
 	}
 }

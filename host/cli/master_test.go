@@ -25,6 +25,10 @@ type master struct {
 	following int
 	asked     []ctl.ReloadRequest
 	build     ctl.Build
+	programs  []ctl.Program
+	sent      []string // signals: the name and the signal
+	upgrades  []ctl.UpgradeRequest
+	outcome   string // of upgrades
 
 	stopping chan struct{} // closed by a stop of all
 	stop     sync.Once
@@ -39,7 +43,8 @@ func newMaster(name string) *master {
 	m := &master{
 		name: name, born: now.Add(-2*time.Hour - 13*time.Minute - 30*time.Second),
 		changed: make(chan struct{}), stopping: make(chan struct{}), release: make(chan struct{}),
-		build: ctl.Build{ID: "0123456789abcdef0123", Path: "/bin/sh", Module: "example.com/shop", Go: "go1.26.0"},
+		outcome: "committed",
+		build:   ctl.Build{ID: "0123456789abcdef0123", Path: "/bin/sh", Module: "example.com/shop", Go: "go1.26.0"},
 	}
 	m.sandboxes = []ctl.Sandbox{
 		{Name: "math", State: "serving", Worker: "calc", Level: "info", Since: m.born, Listen: []string{"tcp://127.0.0.1:9091", "unix:///run/math.sock"},
@@ -99,7 +104,7 @@ func (m *master) Workers(_ context.Context, usage bool) []ctl.Worker {
 
 func (m *master) Inspect(ctx context.Context) ctl.Inspection {
 	return ctl.Inspection{
-		Info: m.Info(ctx), Sandboxes: m.Sandboxes(ctx), Workers: m.Workers(ctx, false),
+		Info: m.Info(ctx), Sandboxes: m.Sandboxes(ctx), Workers: m.Workers(ctx, false), Programs: m.Programs(ctx, ctl.Detail{Usage: true}),
 		Sockets: []ctl.Socket{{Sandbox: "math", Name: "0", Address: "tcp://127.0.0.1:9091"}, {Sandbox: "web", Name: "web", Address: "tcp://127.0.0.1:8080"}},
 		Runtime: ctl.Runtime{Goroutines: 21, Files: 1, Heap: 3 << 20, RSS: 20 << 20},
 	}
@@ -110,10 +115,8 @@ func (m *master) Reload(ctx context.Context, r ctl.ReloadRequest) (ctl.ReloadRes
 	m.asked = append(m.asked, r)
 	id := len(m.asked)
 	m.mu.Unlock()
-	for _, name := range r.Names {
-		if _, err := m.index(name); err != nil {
-			return ctl.ReloadResult{}, err
-		}
+	if err := m.haveAll(r.Names); err != nil {
+		return ctl.ReloadResult{}, err
 	}
 	res := ctl.ReloadResult{ID: id, Outcome: "committed", Build: ctl.Build{ID: "fedcba9876543210"}, Ready: 38 * time.Millisecond, Took: 1040 * time.Millisecond}
 	switch {
@@ -135,6 +138,20 @@ func (m *master) Reload(ctx context.Context, r ctl.ReloadRequest) (ctl.ReloadRes
 	return res, nil
 }
 
+func (m *master) haveAll(names []string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, name := range names {
+		if _, err := m.program(name); err == nil {
+			continue
+		}
+		if _, err := m.index(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (m *master) index(name string) (int, error) {
 	i := slices.IndexFunc(m.sandboxes, func(sb ctl.Sandbox) bool { return sb.Name == name })
 	if i < 0 {
@@ -148,6 +165,15 @@ func (m *master) to(r ctl.ActionRequest, state string) (ctl.ActionResult, error)
 	defer m.mu.Unlock()
 	var res ctl.ActionResult
 	for _, name := range r.Names {
+		if p, err := m.program(name); err == nil {
+			if p.Wanted = state != "stopped"; p.Wanted {
+				m.move(p, "ready")
+			} else {
+				m.move(p, "stopped")
+			}
+			res.Results = append(res.Results, ctl.Action{Name: name, State: p.State})
+			continue
+		}
 		i, err := m.index(name)
 		if err != nil {
 			return res, err

@@ -26,11 +26,13 @@ func (s *shell) reloadVerb() *cobra.Command {
 		Use:   "reload [NAME...]",
 		Short: "Bring new code and configuration without losing a request",
 		Long: `Bring new code and configuration to the processes that hold the named sandboxes,
-or to all. The new ones have to be ready, and to stay so for a moment, before the
-old ones let go; otherwise the old ones go on as if nothing had happened.`,
+to the named programs, or to all. The new ones have to be ready, and to stay so for
+a moment, before the old ones let go; otherwise the old ones go on as if nothing
+had happened. A program is replaced, restarted, sent a signal or left alone, as its
+reload key says; without its name it is left alone unless it has changed.`,
 		GroupID:           groupRun,
 		Args:              arguments(0, -1, "names"),
-		ValidArgsFunction: s.sandboxNames(0),
+		ValidArgsFunction: s.names(0, kindSandbox, kindProgram),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.on(cmd.Context(), strings.TrimSpace("reload "+strings.Join(args, ", ")), func(t target) error {
 				return s.reload(cmd.Context(), t, args, f)

@@ -25,15 +25,15 @@ func (s *shell) startVerb() *cobra.Command {
 	f := startFlags{mode: choice{words: []string{"single", "multi"}}}
 	cmd := &cobra.Command{
 		Use:   "start [NAME...]",
-		Short: "Start the instance, or sandboxes in one that runs",
+		Short: "Start the instance, or sandboxes and programs in one that runs",
 		Long: `Start the instance and keep it in the foreground, or with -d in the background:
 then start returns when all is ready, or with what failed and its last lines.
 
-With names only those sandboxes start; where the instance runs already they are
-started there.`,
+With names only those sandboxes and programs start; where the instance runs
+already they are started there, and start returns when they are ready.`,
 		GroupID:           groupRun,
 		Args:              arguments(0, -1, "names"),
-		ValidArgsFunction: s.sandboxNames(0),
+		ValidArgsFunction: s.names(0, kindSandbox, kindProgram),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.start(cmd.Context(), args, f)
 		},

@@ -15,6 +15,7 @@ import (
 type standing struct {
 	Info      ctl.Info      `json:"info"`
 	Sandboxes []ctl.Sandbox `json:"sandboxes"`
+	Programs  []ctl.Program `json:"programs,omitempty"`
 	Workers   []ctl.Worker  `json:"workers,omitempty"` // with -v only
 }
 
@@ -24,12 +25,14 @@ func (s *shell) statusVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "status [NAME]",
 		Aliases: []string{"ps", "info"},
-		Short:   "Show the instance and its sandboxes",
-		Long: `Show the instance and its sandboxes, or one sandbox. With a name the exit code
-tells its state: 0 it runs, 3 it does not, 1 it has failed.`,
+		Short:   "Show the instance, its sandboxes and its programs",
+		Long: `Show the instance, its sandboxes and its programs, or one of these. READY is how
+many instances of a program are ready, of how many. With a name the exit code
+tells the state: 0 it runs, 3 it does not, 1 it has failed or waits to be tried
+again.`,
 		GroupID:           groupLook,
 		Args:              arguments(0, 1, "at most one name"),
-		ValidArgsFunction: s.sandboxNames(1),
+		ValidArgsFunction: s.names(1, kindSandbox, kindProgram),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), askTime)
 			defer cancel()
@@ -41,7 +44,7 @@ tells its state: 0 it runs, 3 it does not, 1 it has failed.`,
 			})
 		},
 	}
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "show the processes and what they use")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "show the processes, what they use, and the last runs of programs")
 	output = addOutput(cmd)
 	return cmd
 }
@@ -51,6 +54,9 @@ func (s *shell) status(ctx context.Context, t target, verbose bool, f format) er
 	var err error
 	if st.Info, err = t.Info(ctx); err == nil {
 		st.Sandboxes, err = t.Sandboxes(ctx)
+	}
+	if err == nil {
+		st.Programs, err = programsOf(ctx, t, ctl.Detail{Usage: verbose, History: verbose})
 	}
 	if err == nil && verbose {
 		st.Workers, err = t.Workers(ctx, true)
@@ -62,52 +68,92 @@ func (s *shell) status(ctx context.Context, t target, verbose bool, f format) er
 		return failed(s.out.json(st), "print the status")
 	}
 	s.infoLines(st.Info)
-	s.sandboxTable(st.Sandboxes)
-	if verbose {
+	s.thingTables(st.Sandboxes, st.Programs)
+	if !verbose {
+		return nil
+	}
+	if len(st.Workers) > 0 || len(st.Programs) == 0 {
 		s.out.line()
 		s.workerTable(st.Workers)
+	}
+	s.instanceTable(st.Programs, true)
+	s.historyTable(st.Programs)
+	return nil
+}
+
+// thingTables shows what runs: sandboxes and programs.
+func (s *shell) thingTables(boxes []ctl.Sandbox, programs []ctl.Program) {
+	if len(boxes) > 0 || len(programs) == 0 {
+		s.sandboxTable(boxes)
+	}
+	if len(boxes) > 0 && len(programs) > 0 {
+		s.out.line()
+	}
+	s.programTable(programs)
+}
+
+// statusOf shows one sandbox or program and makes an exit code of its state.
+func (s *shell) statusOf(ctx context.Context, t target, name string, verbose bool, f format) error {
+	found, err := s.lookUp(ctx, t, name, ctl.Detail{Usage: verbose, History: verbose})
+	if err != nil {
+		return s.failed(t, err, "show the status of %s", name)
+	}
+	state := ""
+	if found.program != nil {
+		state, err = found.program.State, s.programStatus(*found.program, verbose, f)
+	} else {
+		state, err = found.sandbox.State, s.sandboxStatus(ctx, t, *found.sandbox, verbose, f)
+	}
+	if err != nil {
+		return err
+	}
+	if code := stateCode(state); code != codeDone {
+		return Exit(code)
 	}
 	return nil
 }
 
-// statusOf shows one sandbox and makes an exit code of its state.
-func (s *shell) statusOf(ctx context.Context, t target, name string, verbose bool, f format) error {
-	sb, err := t.Sandbox(ctx, name)
-	var workers []ctl.Worker
-	if err == nil && verbose {
-		workers, err = t.Workers(ctx, true)
-	}
-	if err != nil {
-		return s.failed(t, err, "show the status of %s", name)
-	}
-	workers = hosting(workers, name)
+func (s *shell) programStatus(p ctl.Program, verbose bool, f format) error {
 	if f == formatJSON {
-		err = s.out.json(struct {
+		return failed(s.out.json(p), "print the status")
+	}
+	list := []ctl.Program{p}
+	s.programTable(list)
+	s.instanceTable(list, verbose)
+	s.historyTable(list)
+	s.lastWords(list)
+	return nil
+}
+
+func (s *shell) sandboxStatus(ctx context.Context, t target, sb ctl.Sandbox, verbose bool, f format) error {
+	var workers []ctl.Worker
+	if verbose {
+		list, err := t.Workers(ctx, true)
+		if err != nil {
+			return s.failed(t, err, "show the status of %s", sb.Name)
+		}
+		workers = hosting(list, sb.Name)
+	}
+	if f == formatJSON {
+		return failed(s.out.json(struct {
 			ctl.Sandbox
 			Workers []ctl.Worker `json:"workers,omitempty"`
-		}{sb, workers})
-	} else {
-		s.sandboxTable([]ctl.Sandbox{sb})
-		s.placeTable(sb.Instances)
-		if verbose {
-			s.out.line()
-			s.workerTable(workers)
-		}
+		}{sb, workers}), "print the status")
 	}
-	if err != nil {
-		return failed(err, "print the status")
-	}
-	if code := stateCode(sb.State); code != codeDone {
-		return Exit(code)
+	s.sandboxTable([]ctl.Sandbox{sb})
+	s.placeTable(sb.Instances)
+	if verbose {
+		s.out.line()
+		s.workerTable(workers)
 	}
 	return nil
 }
 
 func stateCode(state string) int {
 	switch state {
-	case "stopped", "finished":
+	case "stopped", "finished", "exited":
 		return codeNotRunning
-	case "failed", "stuck", "backoff":
+	case "failed", "fatal", "stuck", "backoff":
 		return codeFailed
 	}
 	return codeDone

@@ -14,10 +14,11 @@ import (
 func (s *shell) stopVerb() *cobra.Command {
 	return s.endVerb("stop", false, &cobra.Command{
 		Use:   "stop [NAME...]",
-		Short: "Stop the instance, or some of its sandboxes",
-		Long: `Stop the instance, or the named sandboxes alone. What runs may finish within the
-stop time limit (stop_timeout); what was cut is named. Without names stop returns
-when the process has gone.`,
+		Short: "Stop the instance, or some of its sandboxes and programs",
+		Long: `Stop the instance, or the named sandboxes and programs alone; these stay stopped
+until somebody starts them. What runs may finish within the stop time limit
+(stop_timeout, or a program's own stop); what was cut is named. Without names stop
+returns when the process has gone.`,
 	})
 }
 
@@ -25,15 +26,15 @@ func (s *shell) quitVerb() *cobra.Command {
 	return s.endVerb("quit", true, &cobra.Command{
 		Use:   "quit [NAME...]",
 		Short: "Stop, but leave time to finish: the drain time limit",
-		Long: `Stop the instance, or the named sandboxes alone, and leave them the drain time
-limit (drain_timeout) to finish instead of the stop time limit.`,
+		Long: `Stop the instance, or the named sandboxes and programs alone, and leave them the
+drain time limit (drain_timeout) to finish instead of the stop time limit.`,
 	})
 }
 
 func (s *shell) endVerb(verb string, drain bool, cmd *cobra.Command) *cobra.Command {
 	cmd.GroupID = groupRun
 	cmd.Args = arguments(0, -1, "names")
-	cmd.ValidArgsFunction = s.sandboxNames(0)
+	cmd.ValidArgsFunction = s.names(0, kindSandbox, kindProgram)
 	f := addActFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		doing := strings.TrimSpace(verb + " " + strings.Join(args, ", "))

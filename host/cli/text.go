@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // span is a duration as people say it, with its two largest units.
@@ -32,6 +34,14 @@ func since(t time.Time) string {
 		return "-"
 	}
 	return span(time.Since(t))
+}
+
+// ago is since for a time that is over.
+func ago(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return since(t) + " ago"
 }
 
 // size is a number of bytes as people say it.
@@ -73,14 +83,42 @@ func orDash(text string) string {
 	return text
 }
 
-// stateStyle paints a state of an instance, a sandbox or a worker.
+// clean makes a text that a program wrote fit for one line of somebody's terminal:
+// without colours, and with a dot for whatever else moves the cursor.
+func clean(text string) string {
+	text = strings.TrimRight(text, "\r\n")
+	var b strings.Builder
+	for len(text) > 0 {
+		if rest, ok := strings.CutPrefix(text, "\x1b["); ok {
+			end := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > ';' })
+			if end < 0 {
+				break
+			}
+			text = rest[end+1:]
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(text)
+		switch {
+		case r == '\t':
+			b.WriteByte(' ')
+		case !unicode.IsPrint(r):
+			b.WriteRune('·')
+		default:
+			b.WriteString(text[:n])
+		}
+		text = text[n:]
+	}
+	return b.String()
+}
+
+// stateStyle paints a state of an instance, a sandbox, a worker or a program.
 func stateStyle(state string) style {
 	switch state {
 	case "running", "serving", "ready", "committed":
 		return green
-	case "failed", "stuck", "rolled_back", "refused":
+	case "failed", "fatal", "stuck", "rolled_back", "refused":
 		return red
-	case "stopped", "finished", "gone":
+	case "stopped", "finished", "exited", "gone":
 		return dim
 	}
 	return yellow

@@ -97,11 +97,47 @@ func apply[T any](b *builder, n *node, fields []field[T], to *T) {
 	n.each(func(kid *node) {
 		i := slices.IndexFunc(fields, func(f field[T]) bool { return f.key == kid.name })
 		if i < 0 {
-			b.unknown(kid, "unknown key", nearest(kid.name, names(fields)))
+			b.unknownKey(kid, names(fields))
 			return
 		}
 		fields[i].set(b, kid, to)
 	})
+}
+
+// unknownKey reports a key that its table cannot have, with the one that is meant.
+func (b *builder) unknownKey(n *node, keys []string) {
+	if len(b.found) > 10*maxErrors { // nobody gets to see the rest
+		b.unknown(n, "unknown key", "")
+		return
+	}
+	meant := nearest(n.name, keys)
+	if other := native(n.name, keys); other != "" {
+		meant = other
+	}
+	b.unknown(n, "unknown key"+elsewhere(n.name, keys), meant)
+}
+
+// elsewhere tells which tables have a key that this one has not.
+func elsewhere(key string, keys []string) string {
+	if slices.Contains(keys, key) {
+		return ""
+	}
+	var tables []string
+	for _, t := range []struct {
+		name string
+		keys []string
+	}{
+		{"sandbox.NAME", names(sandboxFields())}, {"worker.NAME", names(workerFields())}, {"program.NAME", names(programFields())},
+		{"group.NAME", names(groupFields())}, {"app.NAME", names(appFields())}, {"log", names(logFields())},
+	} {
+		if slices.Contains(t.keys, key) {
+			tables = append(tables, "["+t.name+"]")
+		}
+	}
+	if len(tables) == 0 {
+		return ""
+	}
+	return " here; " + orList(tables) + " has it"
 }
 
 // defaults sets every field that has a default to it.

@@ -97,6 +97,9 @@ func (b *builder) names(root *node, c *Config) {
 
 // members checks what programs say of groups.
 func (b *builder) members(root *node, c *Config) {
+	if n, ok := root.kids["group"]; ok && !n.isTable() {
+		return // that is the trouble
+	}
 	var have []string
 	for _, g := range c.Groups {
 		have = append(have, g.Name)

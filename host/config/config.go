@@ -62,10 +62,14 @@ const (
 type Log struct {
 	// Level below which nothing is logged. Default: info; with --env dev, debug.
 	Level slog.Level
-	// MaxSize of a log file in bytes; a bigger one is rotated. Default: 64MiB.
+	// MaxSize of a log file in bytes; a bigger one is rotated. 0: never. Default: 64MiB.
 	MaxSize int64
+	// MaxAge of a log file; an older one is rotated. Default: 0, never.
+	MaxAge time.Duration
 	// Keep is how many rotated log files are kept. Default: 5.
 	Keep int
+	// Compress says that these are compressed. Default: true.
+	Compress bool
 }
 
 // Sandbox is about one sandbox.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // CheckReload tells whether an instance that runs with old can go on with next.
@@ -53,10 +54,7 @@ func Diff(old, next *Config) []string {
 		func(g Group) string { return g.Name }, byField(groupFields()))...)
 	lines = append(lines, diffNamed("app", old.Apps, next.Apps,
 		func(a App) string { return a.Name }, byField(appFields()))...)
-	if order := orderChange(old.Sandboxes, next.Sandboxes); order != "" {
-		lines = append(lines, order)
-	}
-	return lines
+	return append(lines, orderChanges(old, next)...)
 }
 
 // setting is one key and its value for people.
@@ -72,8 +70,10 @@ func settings(c *Config) []setting {
 		{"stop_timeout", c.StopTimeout.String()},
 		{"orphan_grace", c.OrphanGrace.String()},
 		{"log.level", LevelName(c.Log.Level)},
-		{"log.max_size", formatSize(c.Log.MaxSize)},
+		{"log.max_size", orEmpty(formatSize)(c.Log.MaxSize)},
+		{"log.max_age", orEmpty(time.Duration.String)(c.Log.MaxAge)},
 		{"log.keep", strconv.Itoa(c.Log.Keep)},
+		{"log.compress", strconv.FormatBool(c.Log.Compress)},
 	}
 }
 
@@ -107,18 +107,20 @@ func orNone(value string) string {
 // gone, and what differs, in the order of next, then of old.
 func diffNamed[T any](kind string, old, next []T, name func(T) string, differ func(prefix string, old, next T) []string) []string {
 	var lines []string
-	find := func(list []T, wanted string) int {
-		return slices.IndexFunc(list, func(one T) bool { return name(one) == wanted })
+	before := make(map[string]T, len(old))
+	for _, o := range old {
+		before[name(o)] = o
 	}
 	for _, n := range next {
-		if i := find(old, name(n)); i >= 0 {
-			lines = append(lines, differ(kind+" "+name(n)+": ", old[i], n)...)
+		if o, ok := before[name(n)]; ok {
+			lines = append(lines, differ(kind+" "+name(n)+": ", o, n)...)
+			delete(before, name(n))
 		} else {
 			lines = append(lines, kind+" "+name(n)+": new")
 		}
 	}
 	for _, o := range old {
-		if find(next, name(o)) < 0 {
+		if _, gone := before[name(o)]; gone {
 			lines = append(lines, kind+" "+name(o)+": removed")
 		}
 	}
@@ -205,20 +207,49 @@ func same(a, b any) bool {
 	return errA == nil && errB == nil && bytes.Equal(x, y)
 }
 
-// orderChange tells of a new start order of the sandboxes that stay.
-func orderChange(old, next []Sandbox) string {
-	common := func(list, other []Sandbox) []string {
-		var names []string
-		for _, s := range list {
-			if slices.ContainsFunc(other, func(o Sandbox) bool { return o.Name == s.Name }) {
-				names = append(names, s.Name)
-			}
+// orderChanges tells of a new order of what stays.
+func orderChanges(old, next *Config) []string {
+	sandbox := func(s Sandbox) string { return s.Name }
+	program := func(p Program) string { return p.Name }
+	group := func(g Group) string { return g.Name }
+	app := func(a App) string { return a.Name }
+	var lines []string
+	for _, order := range []struct {
+		what      string
+		old, next []string
+	}{
+		{"start order", namesOf(old.Sandboxes, sandbox), namesOf(next.Sandboxes, sandbox)},
+		{"order of programs", namesOf(old.Programs, program), namesOf(next.Programs, program)},
+		{"order of groups", namesOf(old.Groups, group), namesOf(next.Groups, group)},
+		{"order of apps", namesOf(old.Apps, app), namesOf(next.Apps, app)},
+	} {
+		a, b := common(order.old, order.next), common(order.next, order.old)
+		if !slices.Equal(a, b) {
+			lines = append(lines, order.what+" "+strings.Join(a, ", ")+" -> "+strings.Join(b, ", "))
 		}
-		return names
 	}
-	a, b := common(old, next), common(next, old)
-	if slices.Equal(a, b) {
-		return ""
+	return lines
+}
+
+func namesOf[T any](list []T, name func(T) string) []string {
+	names := make([]string, len(list))
+	for i, one := range list {
+		names[i] = name(one)
 	}
-	return "start order " + strings.Join(a, ", ") + " -> " + strings.Join(b, ", ")
+	return names
+}
+
+// common is what of list is in other as well.
+func common(list, other []string) []string {
+	there := make(map[string]bool, len(other))
+	for _, name := range other {
+		there[name] = true
+	}
+	var both []string
+	for _, name := range list {
+		if there[name] {
+			both = append(both, name)
+		}
+	}
+	return both
 }

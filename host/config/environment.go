@@ -30,7 +30,7 @@ func checkVariable(name string) error {
 // setEnv reads a table of variables. Whole numbers and true and false may stand
 // without quotes.
 func setEnv(b *builder, n *node, p *Process) {
-	p.Env = b.variables(n, func(kid *node) (string, error) {
+	p.Env = b.variables(n, "value", func(kid *node) (string, error) {
 		switch v := kid.value.(type) {
 		case int64:
 			return strconv.FormatInt(v, 10), nil
@@ -48,7 +48,7 @@ func setEnv(b *builder, n *node, p *Process) {
 
 // setSecrets reads a table of variables and the files that hold their values.
 func setSecrets(b *builder, n *node, p *Process) {
-	p.Secrets = b.variables(n, func(kid *node) (string, error) {
+	p.Secrets = b.variables(n, "file", func(kid *node) (string, error) {
 		path, err := kid.asText()
 		if err != nil {
 			return "", err
@@ -57,9 +57,9 @@ func setSecrets(b *builder, n *node, p *Process) {
 	})
 }
 
-func (b *builder) variables(n *node, read func(*node) (string, error)) map[string]string {
+func (b *builder) variables(n *node, what string, read func(*node) (string, error)) map[string]string {
 	if !n.isTable() {
-		b.refuse(n, wrongType("a table of NAME = value", n))
+		b.refuse(n, wrongType("a table of NAME = "+what, n))
 		return nil
 	}
 	table := make(map[string]string, len(n.keys))

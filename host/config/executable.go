@@ -70,7 +70,7 @@ func checkExecutable(path string) error {
 }
 
 // checkInterpreter looks whether what a script begins with exists. The kernel would
-// say of the script that there is no such file.
+// say of the script that there is no such file, which is not how it is looked for on.
 func checkInterpreter(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -86,7 +86,7 @@ func checkInterpreter(path string) error {
 		return nil
 	}
 	if _, err := os.Stat(words[0]); err != nil {
-		return fmt.Errorf("cannot run %s: its first line asks for %s: %w", cut(path, 200), cut(words[0], 80), bare(err))
+		return fmt.Errorf("cannot run %s: its first line asks for %s: %v", cut(path, 200), cut(words[0], 80), bare(err))
 	}
 	return nil
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // maxID is the biggest number of a user or group; the one above means "nobody in
@@ -35,18 +37,36 @@ func aGroup() kind[string] {
 }
 
 func someGroups() kind[[]string] {
-	k := someTexts("list of names or numbers", func(string) error { return nil })
-	read := k.read
-	k.read = func(b *builder, n *node) ([]string, error) {
-		list, err := read(b, n)
-		for _, text := range list {
-			if err == nil {
-				_, err = b.findGroup(text)
+	return kind[[]string]{"list of names or numbers", func(b *builder, n *node) ([]string, error) {
+		items := []*node{n}
+		if list, ok := n.value.([]any); ok {
+			items = items[:0]
+			for _, item := range list {
+				items = append(items, &node{value: item})
+			}
+		} else if n.text {
+			texts, err := n.asTexts()
+			if err != nil {
+				return nil, err
+			}
+			items = items[:0]
+			for _, text := range texts {
+				items = append(items, &node{value: text})
 			}
 		}
-		return list, err
-	}
-	return k
+		names := make([]string, 0, len(items))
+		for _, item := range items {
+			name, err := item.asID()
+			if err == nil {
+				_, err = b.findGroup(name)
+			}
+			if err != nil {
+				return nil, err
+			}
+			names = append(names, name)
+		}
+		return names, nil
+	}, func(names []string) string { return strings.Join(names, ", ") }}
 }
 
 // asID reads a name, or a number that may be written without quotes.
@@ -59,7 +79,7 @@ func (n *node) asID() (string, error) {
 	}
 	text, err := n.asText()
 	if err != nil {
-		return "", wrongType("a name or a number", n)
+		return "", wrongType("a name or a whole number", n)
 	}
 	if text == "" {
 		return "", errors.New("the name is empty")
@@ -111,6 +131,34 @@ func (b *builder) findGroup(text string) (int, error) {
 	}
 	b.groups[text] = gid
 	return gid, nil
+}
+
+// diffUser tells of another user, and of a user that has become somebody else.
+func diffUser(old, next Process) string {
+	same := old.User == next.User && old.Group == next.Group && slices.Equal(old.Groups, next.Groups)
+	a, b := old.Identity, next.Identity
+	if same && (a == nil || b == nil || !reflect.DeepEqual(a, b)) {
+		return changed("identity", a.String(), b.String())
+	}
+	return changed("user", old.User, next.User)
+}
+
+// String is the identity for people: uid 33, gid 33, groups 4, 33, home /var/www.
+func (id *Identity) String() string {
+	if id == nil {
+		return ""
+	}
+	text := fmt.Sprintf("uid %d, gid %d", id.UID, id.GID)
+	if len(id.Groups) > 0 {
+		text += ", groups " + showInts(id.Groups)
+	}
+	if id.Name != "" {
+		text += ", name " + id.Name
+	}
+	if id.Home != "" {
+		text += ", home " + id.Home
+	}
+	return text
 }
 
 // identity finds out what User, Group and Groups mean together, and whether this

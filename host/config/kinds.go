@@ -185,13 +185,20 @@ func (n *node) asInts(low, high int64) ([]int, error) {
 			items = append(items, strings.TrimSpace(part))
 		}
 	}
+	switch n.value.(type) {
+	case int64, float64:
+		items, ok = []any{n.value}, true
+	}
 	if !ok {
-		items = []any{n.value}
+		return nil, wrongType("a number or a list of numbers", n)
 	}
 	list := make([]int, len(items))
 	for i, item := range items {
 		number, err := small((&node{value: item, text: n.text}).asInt(low, high))
-		if err != nil {
+		switch {
+		case err != nil && len(items) > 1:
+			return nil, fmt.Errorf("entry %d: %w", i+1, err)
+		case err != nil:
 			return nil, err
 		}
 		list[i] = number

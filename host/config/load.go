@@ -66,6 +66,48 @@ type Flags struct {
 func Load(ctx context.Context, o Options) (*Config, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
+	r, err := read(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	b := r.builder
+	var c *Config
+	// A file that could not be read makes keys of the others look wrong.
+	if !r.broken {
+		c = b.build(r.root)
+	}
+	if err := b.errors(); err != nil {
+		return nil, err
+	}
+	c.Files = r.read
+	if c.content, err = json.Marshal(r.root.content()); err != nil {
+		return nil, fmt.Errorf("cannot encode the configuration: %w", err)
+	}
+	return c, nil
+}
+
+// NameOf reads the layers for nothing but the name of the instance, and tells which
+// files there are. Whatever else is in them is not looked at, so it is quick, and
+// what runs can be asked and stopped whatever is wrong with its configuration.
+func NameOf(o Options) (name string, files []string, err error) {
+	r, err := read(context.Background(), o)
+	if err != nil {
+		return "", nil, err
+	}
+	if r.broken {
+		return "", nil, r.errors()
+	}
+	n := r.root.kids["name"]
+	if name, err = readName(n); err != nil {
+		r.found = nil // what else is wrong is not the point
+		r.refuse(n, err)
+		return "", nil, r.errors()
+	}
+	return name, r.read, nil
+}
+
+// read brings all layers together.
+func read(ctx context.Context, o Options) (*reader, error) {
 	b := &builder{ctx: ctx, lookup: o.Lookup, known: o.Sandboxes, search: variableOf(o.Environ, "PATH")}
 	if o.rights == nil {
 		o.rights = ownRights
@@ -84,20 +126,7 @@ func Load(ctx context.Context, o Options) (*Config, error) {
 	}
 	r.environ(o.Environ)
 	r.flags(o.Flags)
-	var c *Config
-	// A file that could not be read makes keys of the others look wrong.
-	if !r.broken {
-		c = b.build(r.root)
-	}
-	if err := b.errors(); err != nil {
-		return nil, err
-	}
-	c.Files = r.read
-	var err error
-	if c.content, err = json.Marshal(r.root.content()); err != nil {
-		return nil, fmt.Errorf("cannot encode the configuration: %w", err)
-	}
-	return c, nil
+	return r, nil
 }
 
 // variableOf finds a variable; of several the last counts.

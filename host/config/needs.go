@@ -6,43 +6,57 @@ import (
 	"strings"
 )
 
-// someNeeds reads both forms: a list of names, which must be ready, and a table of
-// name = condition.
-func someNeeds() kind[[]Need] {
-	return plainKind("list of names, or table of name = condition", (*node).asNeeds, func(needs []Need) string {
-		texts := make([]string, len(needs))
-		for i, n := range needs {
-			texts[i] = n.String()
-		}
-		return strings.Join(texts, ", ")
-	})
+// needsField is the key needs. It reads both forms: a list of names, which must be
+// ready, and a table of name = condition.
+func needsField[T any](into func(*T) *[]Need) field[T] {
+	f := field[T]{key: "needs", kind: "list of names, or table of name = condition", note: "nothing", doc: needsDoc}
+	f.set = func(b *builder, n *node, to *T) { *into(to) = b.readNeeds(n) }
+	f.diff = func(old, next T) string {
+		return changed("needs", showNeeds(*into(&old)), showNeeds(*into(&next)))
+	}
+	return f
 }
 
-// String is the need for people: db=ready.
-func (n Need) String() string { return n.Name + "=" + string(n.Condition) }
+const needsDoc = "What must be there before it is started: names of programs and workers, which must be ready, or a table of " +
+	"name = started, ready or completed. At a stop it goes before them."
 
-func (n *node) asNeeds() ([]Need, error) {
+func (b *builder) readNeeds(n *node) []Need {
 	var needs []Need
-	var err error
 	if n.isTable() {
 		n.each(func(kid *node) {
-			condition, bad := oneOf(kid, NeedStarted, NeedReady, NeedCompleted)
-			if err == nil && bad != nil {
-				err = fmt.Errorf("%s %w", kid.name, bad)
+			condition, err := oneOf(kid, NeedStarted, NeedReady, NeedCompleted)
+			if err != nil {
+				b.refuse(kid, err)
+				return
 			}
 			needs = append(needs, Need{kid.name, condition})
 		})
-		return needs, err
+		return needs
 	}
 	list, err := n.asTexts()
 	for i, name := range list {
 		if slices.Contains(list[:i], name) {
-			return nil, fmt.Errorf("%q is there twice", cut(name, 80))
+			err = fmt.Errorf("%q is there twice", cut(name, 80))
 		}
 		needs = append(needs, Need{name, NeedReady})
 	}
-	return needs, err
+	if err != nil {
+		b.refuse(n, err)
+		return nil
+	}
+	return needs
 }
+
+func showNeeds(needs []Need) string {
+	texts := make([]string, len(needs))
+	for i, n := range needs {
+		texts[i] = n.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
+// String is the need for people: db=ready.
+func (n Need) String() string { return n.Name + "=" + string(n.Condition) }
 
 // dependent is something that can need something.
 type dependent struct {
@@ -101,7 +115,11 @@ func unknownNeed(c *Config, name string, names []string) error {
 	if s, ok := c.Sandbox(name); ok {
 		return &reason{text: fmt.Sprintf("%s is a sandbox; its worker can be needed", name), nearest: s.Worker}
 	}
-	return &reason{text: fmt.Sprintf("there is no program and no worker %s", cut(name, 80)), nearest: nearest(name, names)}
+	text := fmt.Sprintf("there is no program and no worker %s", cut(name, 80))
+	if slices.ContainsFunc(c.Apps, func(a App) bool { return a.Name == name }) {
+		text = fmt.Sprintf("%s is an app, and nothing can wait for that", name)
+	}
+	return &reason{text: text, nearest: nearest(name, names)}
 }
 
 // needNode finds where d says that it needs name.

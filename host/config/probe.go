@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"regexp/syntax"
 	"strconv"
 	"strings"
 )
@@ -68,10 +69,7 @@ func (b *builder) probe(n *node, text string, forms ...string) (Probe, error) {
 			err = checkWords(p.Command)
 		}
 	case "log":
-		p.Pattern = rest
-		if _, err = regexp.Compile(rest); err == nil && rest == "" {
-			err = errors.New("the pattern is empty: every line would match")
-		}
+		p.Pattern, err = rest, checkPattern(rest)
 	case "http", "https":
 		p.Kind, p.Address = ProbeHTTP, text
 		err = b.probeURL(text)
@@ -109,12 +107,23 @@ func unknownProbe(text, scheme string, hasRest bool, forms []string) error {
 	}
 	if near := nearest(scheme, words); near != "" {
 		why.nearest = near + strings.TrimPrefix(text, scheme)
-	} else if _, _, err := net.SplitHostPort(text); err == nil && hasRest {
+	} else if _, port, err := net.SplitHostPort(text); err == nil && hasRest && strings.Trim(port, "0123456789") == "" {
 		why.nearest = "tcp://" + text
 	} else if strings.HasPrefix(text, "/") {
 		why.nearest = "unix://" + text
 	}
 	return why
+}
+
+func checkPattern(text string) error {
+	if text == "" {
+		return errors.New("the pattern is empty: every line would match")
+	}
+	_, err := regexp.Compile(text)
+	if bad, ok := errors.AsType[*syntax.Error](err); ok {
+		return fmt.Errorf("the pattern is malformed: %s in %s", bad.Code, cut(bad.Expr, 80))
+	}
+	return err
 }
 
 func parseFD(text string, given bool) (int, error) {

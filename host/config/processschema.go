@@ -14,12 +14,14 @@ func processFields() []field[Process] {
 }
 
 func identityFields() []field[Process] {
+	who := keyed(field[Process]{key: "user", note: "that of the master",
+		doc: "Who it runs as. Only root can say another than itself. It sets USER, LOGNAME and HOME as well."},
+		aUser(), func(p *Process) *string { return &p.User })
+	who.diff = diffUser
 	return []field[Process]{
 		keyed(field[Process]{key: "dir", note: "that of this file; of a worker: that of the master", doc: "The working directory."},
 			aFolder(), func(p *Process) *string { return &p.Dir }),
-		keyed(field[Process]{key: "user", note: "that of the master",
-			doc: "Who it runs as. Only root can say another than itself. It sets USER, LOGNAME and HOME as well."},
-			aUser(), func(p *Process) *string { return &p.User }),
+		who,
 		keyed(field[Process]{key: "primary_group", note: "that of user", doc: "The group of users that it runs as."},
 			aGroup(), func(p *Process) *string { return &p.Group }),
 		keyed(field[Process]{key: "groups", note: "those of user", doc: "More groups of users that it belongs to."},

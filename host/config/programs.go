@@ -28,7 +28,8 @@ func named[T any](b *builder, root *node, key string, standard T, fields []field
 
 func (b *builder) programs(root *node, c *Config) {
 	standard := Program{Live: Liveness{Probe: Probe{Kind: ProbeStarted}}, Process: Process{Umask: -1},
-		StartTimeout: c.ReadyTimeout, Output: Output{MaxSize: c.Log.MaxSize, Keep: c.Log.Keep}}
+		StartTimeout: c.ReadyTimeout,
+		Output:       Output{MaxSize: c.Log.MaxSize, MaxAge: c.Log.MaxAge, Keep: c.Log.Keep, Compress: c.Log.Compress}}
 	c.Programs = named(b, root, "program", standard, programFields(), func(table *node, name string, p *Program) {
 		p.Name = name
 		if table.isTable() {

@@ -31,8 +31,7 @@ func programLife() []field[Program] {
 			aBool(), func(p *Program) *bool { return &p.Essential }),
 		keyed(field[Program]{key: "group", note: "none", doc: "The group that it belongs to."},
 			aName(), func(p *Program) *string { return &p.Group }),
-		keyed(field[Program]{key: "needs", note: "nothing", doc: needsDoc},
-			someNeeds(), func(p *Program) *[]Need { return &p.Needs }),
+		needsField(func(p *Program) *[]Need { return &p.Needs }),
 		keyed(field[Program]{key: "follow", def: "false",
 			doc: "Whether it is restarted when something that it needs was restarted."},
 			aBool(), func(p *Program) *bool { return &p.Follow }),
@@ -40,9 +39,6 @@ func programLife() []field[Program] {
 			func(p *Program) *[]Listen { return &p.Listen }),
 	}
 }
-
-const needsDoc = "What must be there before it is started: names of programs and workers, which must be ready, or a table of " +
-	"name = started, ready or completed. At a stop it goes before them."
 
 // programCare is about how a program is started, brought to new code and stopped.
 func programCare() []field[Program] {
@@ -110,11 +106,11 @@ func outputFields() []field[Output] {
 		keyed(field[Output]{key: "log_max_size", note: "log.max_size",
 			doc: "A log of its own that is bigger is rotated; with 0B it never is."},
 			aSizeOrZero(4<<10), func(o *Output) *int64 { return &o.MaxSize }),
-		keyed(field[Output]{key: "log_max_age", note: "any age", doc: "A log of its own that is older is rotated."},
+		keyed(field[Output]{key: "log_max_age", note: "log.max_age", doc: "A log of its own that is older is rotated."},
 			aDurationOrZero(time.Second), func(o *Output) *time.Duration { return &o.MaxAge }),
 		keyed(field[Output]{key: "log_keep", note: "log.keep", doc: "How many rotated files of it are kept."},
 			aCount(0, 1000), func(o *Output) *int { return &o.Keep }),
-		keyed(field[Output]{key: "log_compress", def: "false", doc: "Whether these are compressed."},
+		keyed(field[Output]{key: "log_compress", note: "log.compress", doc: "Whether these are compressed."},
 			aBool(), func(o *Output) *bool { return &o.Compress }),
 	}
 }
@@ -135,8 +131,7 @@ func appFields() []field[App] {
 		keyed(field[App]{key: "config", note: "dserver.toml beside the executable, if there is one",
 			doc: "Its own configuration file."},
 			aFile(), func(a *App) *string { return &a.Config }),
-		keyed(field[App]{key: "needs", note: "nothing", doc: needsDoc},
-			someNeeds(), func(a *App) *[]Need { return &a.Needs }),
+		needsField(func(a *App) *[]Need { return &a.Needs }),
 		keyed(field[App]{key: "essential", def: "false", doc: "Whether the master ends when one of its workers has been given up."},
 			aBool(), func(a *App) *bool { return &a.Essential }),
 	},
@@ -151,8 +146,7 @@ func workerFields() []field[Worker] {
 		keyed(field[Worker]{key: "instances", def: "1",
 			doc: "How many processes of it run, 1 to 64. Without effect in single mode, as all that follows but `needs`."},
 			aCount(1, 64), func(w *Worker) *int { return &w.Instances }),
-		keyed(field[Worker]{key: "needs", note: "nothing", doc: needsDoc},
-			someNeeds(), func(w *Worker) *[]Need { return &w.Needs }),
+		needsField(func(w *Worker) *[]Need { return &w.Needs }),
 		keyed(field[Worker]{key: "essential", def: "false", doc: "Whether the master ends when it has been given up."},
 			aBool(), func(w *Worker) *bool { return &w.Essential }),
 	},

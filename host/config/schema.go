@@ -85,14 +85,14 @@ func logFields() []field[Log] {
 		{key: "level", kind: "debug, info, warn or error", def: "info", note: "info; with --env dev: debug",
 			doc: "Less than this is not logged.",
 			set: set1(readLevel, func(l *Log) *level { return &l.Level })},
-		{key: "max_size", kind: "size", def: "64MiB",
-			doc: "A log file that is bigger is rotated.",
-			set: set1(func(n *node) (int64, error) { return n.asSize(64<<10, 1<<40) },
-				func(l *Log) *int64 { return &l.MaxSize })},
-		{key: "keep", kind: "number", def: "5",
-			doc: "How many rotated log files are kept.",
-			set: set1(func(n *node) (int, error) { return small(n.asInt(0, 1000)) },
-				func(l *Log) *int { return &l.Keep })},
+		keyed(field[Log]{key: "max_size", def: "64MiB", doc: "A log file that is bigger is rotated; with 0B it never is."},
+			aSizeOrZero(64<<10), func(l *Log) *int64 { return &l.MaxSize }),
+		keyed(field[Log]{key: "max_age", note: "any age", doc: "A log file that is older is rotated."},
+			aDurationOrZero(time.Second), func(l *Log) *time.Duration { return &l.MaxAge }),
+		keyed(field[Log]{key: "keep", def: "5", doc: "How many rotated log files are kept."},
+			aCount(0, 1000), func(l *Log) *int { return &l.Keep }),
+		keyed(field[Log]{key: "compress", def: "true", doc: "Whether these are compressed."},
+			aBool(), func(l *Log) *bool { return &l.Compress }),
 	}
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -50,8 +51,19 @@ func parseSignal(name string) (syscall.Signal, string, error) {
 			return unix.SignalNum("SIG" + short), short, nil
 		}
 	}
-	return 0, "", &reason{text: fmt.Sprintf("unknown signal %q", cut(name, 40)),
-		nearest: nearest(strings.TrimPrefix(strings.ToUpper(name), "SIG"), signalNames())}
+	return 0, "", &reason{text: fmt.Sprintf("unknown signal %q", cut(name, 40)), nearest: nearestSignal(name)}
+}
+
+// nearestSignal knows small letters and the numbers of this machine, too.
+func nearestSignal(name string) string {
+	if number, err := strconv.Atoi(name); err == nil {
+		return strings.TrimPrefix(unix.SignalName(syscall.Signal(number)), "SIG")
+	}
+	short := strings.TrimPrefix(strings.ToUpper(name), "SIG")
+	if slices.Contains(signalNames(), short) {
+		return short
+	}
+	return nearest(short, signalNames())
 }
 
 // aReload is replace, restart, none or signal:NAME.

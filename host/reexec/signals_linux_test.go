@@ -91,14 +91,18 @@ func TestSignalsDoNotEndIt(t *testing.T) {
 	storm := make(chan int)
 	kinds := []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2}
 	go func() {
-		sent := 0
-		for ; ; sent++ {
+		pause := time.NewTicker(200 * time.Microsecond)
+		defer pause.Stop()
+		for sent := 0; ; {
 			select {
 			case <-over:
 				storm <- sent
 				return
-			case <-time.After(100 * time.Microsecond):
-				_ = cmd.Process.Signal(kinds[rand.IntN(len(kinds))])
+			case <-pause.C:
+				for range 5 {
+					sent++
+					_ = cmd.Process.Signal(kinds[rand.IntN(len(kinds))])
+				}
 			}
 		}
 	}()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/sandbox"
 )
 
@@ -74,6 +75,28 @@ type WorkCut struct {
 	What  []string
 }
 
+// ProgramMoved: an instance of a program changed state.
+type ProgramMoved struct{ program.Moved }
+
+// ProgramEnded: a process of a program has ended, whoever wanted it.
+type ProgramEnded struct{ program.Ended }
+
+// ProgramReplaced: a new process of a program has taken over from one that is well.
+type ProgramReplaced struct{ program.Replaced }
+
+// programEvent makes an event of the master of one of the programs'.
+func programEvent(e program.Event) Event {
+	switch e := e.(type) {
+	case program.Moved:
+		return ProgramMoved{e}
+	case program.Ended:
+		return ProgramEnded{e}
+	case program.Replaced:
+		return ProgramReplaced{e}
+	}
+	return nil
+}
+
 // Place names one generation of one worker.
 type Place struct {
 	Worker     string
@@ -139,6 +162,48 @@ func (e WorkerBack) record() ctl.Event {
 	return ctl.Event{
 		Kind: "worker_back", Name: e.Place.Worker, Data: e.Place.data(),
 		Text: fmt.Sprintf("worker %s (pid %d) serves again after %v", e.Place, e.Place.Pid, e.Took.Round(100*time.Microsecond)),
+	}
+}
+
+func programData(p program.Place) map[string]string {
+	return map[string]string{
+		"program": p.Program, "instance": strconv.Itoa(p.Instance),
+		"generation": strconv.Itoa(p.Generation), "pid": strconv.Itoa(p.Pid),
+	}
+}
+
+func (e ProgramMoved) record() ctl.Event {
+	data := programData(e.Place)
+	data["from"], data["to"], data["by"] = string(e.From), string(e.To), e.By
+	text := fmt.Sprintf("program %s (pid %d) is %s", e.Place, e.Place.Pid, e.To)
+	if e.Reason != "" {
+		data["reason"] = e.Reason
+		text += ": " + e.Reason
+	}
+	if !e.Next.IsZero() {
+		text += "; next start at " + e.Next.Format(time.TimeOnly)
+	}
+	return ctl.Event{Kind: "program_state", Name: e.Place.Program, Data: data, Text: text}
+}
+
+func (e ProgramEnded) record() ctl.Event {
+	data := programData(e.Place)
+	data["cause"], data["by"] = e.Run.Cause, e.Run.By
+	if len(e.Output) > 0 {
+		data["output"] = strings.Join(e.Output, "\n")
+	}
+	return ctl.Event{
+		Kind: "program_ended", Name: e.Place.Program, Data: data,
+		Text: fmt.Sprintf("program %s (pid %d) ended: %s", e.Place, e.Place.Pid, e.Run.Cause),
+	}
+}
+
+func (e ProgramReplaced) record() ctl.Event {
+	data := programData(e.Place)
+	data["old"] = e.Old.String()
+	return ctl.Event{
+		Kind: "program_replaced", Name: e.Place.Program, Data: data,
+		Text: fmt.Sprintf("program %s (pid %d) takes over from %s (pid %d)", e.Place, e.Place.Pid, e.Old, e.Old.Pid),
 	}
 }
 

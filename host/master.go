@@ -14,6 +14,7 @@ import (
 
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/cli"
+	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/host/rundir"
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/group"
@@ -32,6 +33,9 @@ type master struct {
 	group    *group.Group
 	sockets  *sockets
 	spawner  *supervise.Spawner
+	keepers  *group.Group // keep programs; they outlive the order to stop
+	programs *program.Set
+	wanted   wishes // as it was remembered from before
 	fleet    *fleet
 	reloads  *reloader
 	lock     *rundir.Lock
@@ -85,6 +89,7 @@ type master struct {
 	succeeded bool              // another process is the master now
 	heir      int               // its pid
 	stopping  bool
+	last      error // what the master ends with, if an essential program says so
 	counts    ctl.Reloads
 	commits   int
 	err       error // why it ended
@@ -174,13 +179,7 @@ func (m *master) begin(ctx context.Context) {
 		m.goOn()
 		return
 	}
-	t := m.fleet.newTransition(m.first, m.fleet.without(m.currentPlan().workloads()), nil)
-	t.beforeCommit = m.awaitOpen
-	err = t.run(ctx)
-	if err == nil {
-		err = m.takeOver()
-	}
-	if err != nil {
+	if err := m.bringUp(ctx); err != nil {
 		m.startFailed(err)
 		return
 	}
@@ -193,6 +192,38 @@ func (m *master) begin(ctx context.Context) {
 		m.renewAdopted(m.former)
 	}
 	m.sayStarted()
+}
+
+// bringUp starts programs and workers, each when what it needs is there. Programs
+// that cannot be started keep nobody from it but those who need them.
+func (m *master) bringUp(ctx context.Context) error {
+	applied := make(chan struct{})
+	m.keepers.Go("programs", func(context.Context) {
+		defer close(applied)
+		for _, r := range m.applyPrograms(ctx, m.currentPlan()) {
+			m.log.Warn("a program does not run", "program", r.Program, "error", r.Err)
+		}
+	})
+	for i, work := range m.currentPlan().startWaves(m.fleet.without(m.currentPlan().workloads())) {
+		if i > 0 {
+			if err := m.awaitNeeds(ctx, work[0].Worker); err != nil {
+				return err
+			}
+		}
+		t := m.fleet.newTransition(m.first, work, nil)
+		if i == 0 {
+			t.beforeCommit = m.awaitOpen
+		}
+		if err := t.run(ctx); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-applied:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return m.takeOver()
 }
 
 // goOn brings a master into charge that is another image of the one before. What
@@ -237,6 +268,7 @@ func (m *master) startFailed(err error) {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	m.fleet.stop(now, m.cutNow) // what had been committed before the failure
+	m.programs.StopAll(now)
 	m.end(failureOf(err))
 }
 

@@ -36,6 +36,7 @@ func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrad
 	m.log = m.logs.masterLogger()
 	m.events = newHub(m.logEvent, m.tellPredecessor, m.tellManager, m.noteChange)
 	m.group = group.New(ctx, nil)
+	m.keepers = group.New(context.WithoutCancel(ctx), nil)
 	m.spawner = supervise.New(supervise.Options{Mark: markOf(l.dir)})
 	own, err := ownBuild()
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/host/reexec"
-	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/inherit"
 )
 
@@ -106,6 +105,9 @@ func (m *master) takeUp(ctx context.Context) error {
 	if err := m.logs.open(m.dir); err != nil {
 		return err
 	}
+	if m.programs, err = m.newPrograms(); err != nil {
+		return err
+	}
 	ln, err := h.listener(keptCtl)
 	if err != nil {
 		return err
@@ -125,7 +127,7 @@ func (m *master) takeUp(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := m.findWorkers(h.left.Workers, h.adoptProcess(m.workers.spawner)); err != nil {
+	if err := m.findWorkers(h.left.Workers, h.adoptProcess(m.workers)); err != nil {
 		return err
 	}
 	if err := h.taken.Accept(); err != nil {

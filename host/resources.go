@@ -36,6 +36,12 @@ func (m *master) acquire(ctx context.Context) error {
 	if err := m.logs.open(m.dir); err != nil {
 		return err
 	}
+	if err := m.dir.ReadWanted(&m.wanted); err != nil {
+		m.log.Warn(err.Error())
+	}
+	if m.programs, err = m.newPrograms(); err != nil {
+		return err
+	}
 	path, err := m.dir.Socket()
 	if err != nil {
 		return err
@@ -90,13 +96,13 @@ func (m *master) recover(ctx context.Context) (err error) {
 
 // openSockets opens what the plan needs.
 func (m *master) openSockets(ctx context.Context) error {
-	_, err := m.sockets.ensureAll(ctx, m.currentPlan().sandboxes())
+	_, err := m.sockets.ensureAll(ctx, m.currentPlan().holders())
 	return err
 }
 
 // borrow takes the sockets that a service manager gave, before any is opened.
 func (m *master) borrow() error {
-	boxes := m.currentPlan().sandboxes()
+	boxes := m.currentPlan().holders()
 	for _, given := range m.lent {
 		fits, err := m.sockets.borrow(given, boxes)
 		if err != nil {
@@ -122,6 +128,9 @@ func (m *master) inherit() error {
 		return err
 	}
 	if err := m.logs.open(m.dir); err != nil {
+		return err
+	}
+	if m.programs, err = m.newPrograms(); err != nil {
 		return err
 	}
 	if err := m.inheritControl(from); err != nil {
@@ -194,7 +203,7 @@ func (m *master) release() error {
 	if m.control != nil {
 		errs = append(errs, m.control.close(ctx))
 	}
-	errs = append(errs, m.group.Stop(ctx))
+	errs = append(errs, m.group.Stop(ctx), m.keepers.Stop(ctx))
 	if m.doors != nil {
 		errs = append(errs, m.doors.close(ctx))
 	}
@@ -205,7 +214,7 @@ func (m *master) release() error {
 	}
 	if m.lock != nil {
 		if mine {
-			errs = append(errs, m.lock.Clean())
+			errs = append(errs, m.lock.Clean(notifySocket))
 		} else {
 			errs = append(errs, m.lock.Close())
 		}

@@ -68,7 +68,7 @@ func (m *master) arrived() {
 // accepts on it: a former master may still be about to stop.
 func (m *master) forgetSockets() {
 	if m.successor == nil {
-		m.sockets.keepOnly(m.currentPlan().sandboxes())
+		m.sockets.keepOnly(m.currentPlan().holders())
 		return
 	}
 	m.group.Go("forget sockets", func(ctx context.Context) {
@@ -78,7 +78,7 @@ func (m *master) forgetSockets() {
 		// A reload that ran meanwhile may have handed on what it had opened.
 		defer m.transitions.give()
 		if !m.hasHeir() {
-			m.sockets.keepOnly(m.currentPlan().sandboxes())
+			m.sockets.keepOnly(m.currentPlan().holders())
 		}
 	})
 }

@@ -110,6 +110,7 @@ func (c *command) Check(ctx context.Context, o cli.StartOptions) (cli.Manifest, 
 	for _, w := range l.Config.Workers {
 		m.Workers = append(m.Workers, cli.ManifestWorker{Name: w.Name, Instances: w.Instances, Sandboxes: w.Sandboxes})
 	}
+	m.Programs, m.Limits.Stop = manifestPrograms(l.Config), longestStop(l.Config)
 	return m, nil
 }
 

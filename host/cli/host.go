@@ -71,7 +71,7 @@ type Instance struct {
 // StartOptions says what to start and how.
 type StartOptions struct {
 	Global
-	Names   []string      // sandboxes; none means all
+	Names   []string      // sandboxes and programs; none means all
 	Mode    string        // single or multi; empty: as configured
 	Demo    bool          // the built-in demo instead of a configuration
 	Timeout time.Duration // for all to be ready; 0: no limit but those configured
@@ -86,6 +86,7 @@ type StartOptions struct {
 type Started struct {
 	Info      ctl.Info      `json:"info"`
 	Sandboxes []ctl.Sandbox `json:"sandboxes"`
+	Programs  []ctl.Program `json:"programs,omitempty"`
 	Ready     time.Duration `json:"ready_ns"` // from the command to ready
 }
 
@@ -98,6 +99,8 @@ type Manifest struct {
 	ConfigFile string            `json:"config_file,omitempty"`
 	Sandboxes  []ManifestSandbox `json:"sandboxes"`
 	Workers    []ManifestWorker  `json:"workers"`
+	Programs   []ManifestProgram `json:"programs,omitempty"`
+	Limits     ManifestLimits    `json:"limits,omitzero"`
 	Warnings   []string          `json:"warnings,omitempty"`
 
 	// Handover is the version of a running master's state that the build can go on
@@ -127,6 +130,19 @@ type ManifestWorker struct {
 	Name      string   `json:"name"`
 	Instances int      `json:"instances"`
 	Sandboxes []string `json:"sandboxes"`
+}
+
+// ManifestProgram is a program that would run.
+type ManifestProgram struct {
+	Name      string           `json:"name"`
+	Command   []string         `json:"command"`
+	Instances int              `json:"instances"`
+	Listen    []ManifestListen `json:"listen,omitempty"`
+}
+
+// ManifestLimits are the limits that whoever runs the instance has to know.
+type ManifestLimits struct {
+	Stop time.Duration `json:"stop_ns"` // the longest that a stop of the whole instance takes
 }
 
 // AmbiguousError means that more than one instance runs and none was named.

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -232,12 +233,20 @@ func (h *host) Check(_ context.Context, o cli.StartOptions) (cli.Manifest, error
 	if g.Name != "" {
 		name = g.Name
 	}
+	var programs []cli.ManifestProgram
+	if g.Config == "programs.toml" {
+		programs = []cli.ManifestProgram{
+			{Name: "nginx", Instances: 2, Command: []string{"/usr/sbin/nginx", "-g", "daemon off;"}, Listen: []cli.ManifestListen{{Name: "0", Address: "tcp://0.0.0.0:80"}}},
+			{Name: "jobs", Instances: 1, Command: []string{"./jobs", "--say", "it's done"}},
+		}
+	}
 	return cli.Manifest{
-		Name: name, Mode: "multi", Build: h.build, ConfigFile: g.Config,
+		Name: name, Mode: cmp.Or(o.Mode, "multi"), Build: h.build, ConfigFile: g.Config, Programs: programs,
 		Sandboxes: []cli.ManifestSandbox{
 			{Name: "math", Worker: "calc", Listen: []cli.ManifestListen{{Name: "0", Address: "tcp://127.0.0.1:9091"}}},
 			{Name: "web", Worker: "web", Listen: []cli.ManifestListen{}},
 		},
+		Limits:   cli.ManifestLimits{Stop: 10500 * time.Millisecond},
 		Workers:  []cli.ManifestWorker{{Name: "calc", Instances: 2, Sandboxes: []string{"math"}}, {Name: "web", Instances: 1, Sandboxes: []string{"web"}}},
 		Warnings: []string{"worker calc: instances has no effect in single mode"},
 	}, nil

@@ -86,7 +86,7 @@ func (s *shell) controlVerbs() []*cobra.Command {
 }
 
 func (s *shell) toolVerbs() []*cobra.Command {
-	return []*cobra.Command{s.checkVerb(), s.callVerb(), s.ctlVerb(), s.completionVerb(), s.versionVerb()}
+	return []*cobra.Command{s.checkVerb(), s.callVerb(), s.ctlVerb(), s.unitVerb(), s.completionVerb(), s.versionVerb()}
 }
 
 func (s *shell) ctlVerb() *cobra.Command {

@@ -129,7 +129,13 @@ func (s *shell) started(st Started, f startFlags) {
 	for _, sb := range st.Sandboxes {
 		t.add(cell{text: sb.Name}, cell{text: orDash(sb.Worker)}, cell{orDash(strings.Join(sb.Listen, " ")), cyan})
 	}
-	p.table(t)
+	if len(t.rows) > 0 || len(st.Programs) == 0 {
+		p.table(t)
+	}
+	if len(t.rows) > 0 && len(st.Programs) > 0 {
+		p.line()
+	}
+	s.programTable(st.Programs)
 	if in.LogFile != "" {
 		p.line("log: ", in.LogFile)
 	}

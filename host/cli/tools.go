@@ -46,23 +46,39 @@ func (s *shell) manifest(m Manifest) {
 	if m.ConfigFile != "" {
 		from = m.ConfigFile + " is"
 	}
+	programs := ""
+	if len(m.Programs) > 0 {
+		programs = ", " + count(len(m.Programs), "program")
+	}
 	p.line(from, " ", p.paint(green, "valid"), ": ", p.paint(bold, m.Name), ", ", m.Mode, " mode, ",
-		count(len(m.Sandboxes), "sandbox"), ", ", count(len(m.Workers), "worker"))
+		count(len(m.Sandboxes), "sandbox"), ", ", count(len(m.Workers), "worker"), programs)
 	for _, w := range m.Warnings {
 		p.line(p.paint(yellow, "warning: "), w)
 	}
 	t := &table{head: []string{"SANDBOX", "WORKER", "LISTEN"}}
 	for _, sb := range m.Sandboxes {
-		var listen []string
-		for _, l := range sb.Listen {
-			listen = append(listen, l.Address)
-		}
-		t.add(cell{sb.Name, bold}, cell{text: orDash(sb.Worker)}, cell{orDash(strings.Join(listen, " ")), cyan})
+		t.add(cell{sb.Name, bold}, cell{text: orDash(sb.Worker)}, addresses(sb.Listen))
 	}
 	if len(t.rows) > 0 {
 		p.line()
 		p.table(t)
 	}
+	t = &table{head: []string{"PROGRAM", "INSTANCES", "LISTEN", "COMMAND"}}
+	for _, pr := range m.Programs {
+		t.add(cell{pr.Name, bold}, number(pr.Instances), addresses(pr.Listen), cell{text: commandLine(pr.Command)})
+	}
+	if len(t.rows) > 0 {
+		p.line()
+		p.table(t)
+	}
+}
+
+func addresses(list []ManifestListen) cell {
+	var all []string
+	for _, l := range list {
+		all = append(all, l.Address)
+	}
+	return cell{orDash(strings.Join(all, " ")), cyan}
 }
 
 func (s *shell) versionVerb() *cobra.Command {
@@ -95,8 +111,9 @@ func (s *shell) completionVerb() *cobra.Command {
 		Use:   "completion bash|zsh|fish|powershell",
 		Short: "Print the script that makes a shell complete verbs, flags and names",
 		Long: fmt.Sprintf(`Print the script that makes a shell complete verbs, flags and the names of
-sandboxes. For bash, now:     source <(%[1]s completion bash)
-          and for ever:   %[1]s completion bash > /etc/bash_completion.d/%[1]s`, s.app.Name),
+sandboxes and programs.
+For bash, now:  source <(%[1]s completion bash)
+  and for ever: %[1]s completion bash > /etc/bash_completion.d/%[1]s`, s.app.Name),
 		GroupID:   groupTool,
 		ValidArgs: shells,
 		Args: func(cmd *cobra.Command, args []string) error {

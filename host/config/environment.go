@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -149,10 +150,9 @@ func (p *Process) Environ(master []string) ([]string, error) {
 			vars[name] = value
 		}
 	}
-	for name, value := range p.Env {
-		vars[name] = value
-	}
-	for name, path := range p.Secrets {
+	maps.Copy(vars, p.Env)
+	for _, name := range slices.Sorted(maps.Keys(p.Secrets)) { // the first error is always the same one
+		path := p.Secrets[name]
 		data, err := readFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("cannot take %s from %s: %w", name, path, err)

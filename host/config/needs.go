@@ -162,9 +162,14 @@ func (b *builder) rings(root *node, all []dependent, byName map[string]int) {
 
 // waits warns of programs that wait until somebody does something.
 func (b *builder) waits(c *Config) {
-	for _, p := range c.Programs {
+	byName := make(map[string]*Program, len(c.Programs))
+	for i := range c.Programs {
+		byName[c.Programs[i].Name] = &c.Programs[i]
+	}
+	for i := range c.Programs {
+		p := &c.Programs[i]
 		for _, need := range p.Needs {
-			to, ok := c.Program(need.Name)
+			to, ok := byName[need.Name]
 			switch {
 			case !ok || !p.Autostart:
 			case !to.Autostart:

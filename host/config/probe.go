@@ -130,11 +130,11 @@ func parseFD(text string, given bool) (int, error) {
 	if !given {
 		return firstFD, nil
 	}
-	fd, err := strconv.Atoi(text)
+	fd, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || fd < firstFD || fd > lastFD {
 		return 0, fmt.Errorf("the descriptor must be a number from %d to %d", firstFD, lastFD)
 	}
-	return fd, nil
+	return int(fd), nil
 }
 
 // probeTCP checks that a connection can be made to HOST:PORT at all.

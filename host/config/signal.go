@@ -37,14 +37,8 @@ func ParseSignal(name string) (syscall.Signal, error) {
 func parseSignal(name string) (syscall.Signal, string, error) {
 	short := strings.TrimPrefix(name, "SIG")
 	if offset, ok := strings.CutPrefix(short, "RTMIN"); ok {
-		n, err := strconv.Atoi(strings.TrimPrefix(offset, "+"))
-		if offset == "" {
-			n, err = 0, nil
-		}
-		if err != nil || n < 0 || n > lastRealtime-firstRealtime || offset != "" && offset[0] != '+' {
-			return 0, "", fmt.Errorf("real-time signals are RTMIN to RTMIN+%d, not %s", lastRealtime-firstRealtime, cut(name, 40))
-		}
-		return syscall.Signal(firstRealtime + n), short, nil
+		n, err := realtime(offset)
+		return firstRealtime + n, short, err
 	}
 	for _, known := range signalNames() {
 		if short == known {
@@ -52,6 +46,19 @@ func parseSignal(name string) (syscall.Signal, string, error) {
 		}
 	}
 	return 0, "", &reason{text: fmt.Sprintf("unknown signal %q", cut(name, 40)), nearest: nearestSignal(name)}
+}
+
+// realtime reads what stands after RTMIN: nothing, or +N.
+func realtime(offset string) (syscall.Signal, error) {
+	if offset == "" {
+		return 0, nil
+	}
+	digits, ok := strings.CutPrefix(offset, "+")
+	n, err := strconv.ParseUint(digits, 10, 8)
+	if !ok || err != nil || n > lastRealtime-firstRealtime {
+		return 0, fmt.Errorf("real-time signals are RTMIN to RTMIN+%d", lastRealtime-firstRealtime)
+	}
+	return syscall.Signal(n), nil
 }
 
 // nearestSignal knows small letters and the numbers of this machine, too.

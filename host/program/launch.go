@@ -1,0 +1,176 @@
+package program
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/dserver/dserver/host/cgroup"
+	"github.com/dserver/dserver/host/config"
+	"github.com/dserver/dserver/host/supervise"
+	"github.com/dserver/dserver/internal/inherit"
+)
+
+// spawn implements surroundings.
+func (p *program) spawn(ctx context.Context, r *run, blocked func(why string)) (child, error) {
+	if !r.beside { // what the one that serves needs is there
+		if err := p.set.gate(ctx, r.def.Needs, blocked); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.enroll(r); err != nil {
+		return nil, err
+	}
+	base, err := p.spec(r)
+	if err != nil {
+		return nil, err
+	}
+	base.Group = r.group
+	if err := p.preStart(ctx, r, base); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return p.launch(r, base)
+}
+
+// enroll finds the control group that a run is to live in.
+func (p *program) enroll(r *run) (err error) {
+	l := limitsOf(&r.def.Process)
+	if r.group, err = p.set.options.Cgroups.Make(groupName(p.name, r.unit.instance, r.place), l); err != nil {
+		return err
+	}
+	if l.Memory > 0 {
+		r.kills, err = r.group.OOMKills()
+	}
+	return err
+}
+
+// groupName is such as web-1, or web-1-b for what begins beside that.
+func groupName(program string, instance, place int) string {
+	name := fmt.Sprintf("%s-%d", program, instance)
+	if place > 0 {
+		name += "-" + string(rune('a'+place%26))
+	}
+	return name
+}
+
+func limitsOf(p *config.Process) cgroup.Limits {
+	return cgroup.Limits{Memory: p.Memory, MemoryHigh: p.MemoryHigh, CPU: p.CPU, Pids: p.Pids}
+}
+
+// spec is what all processes of a run have in common: the environment, read anew,
+// who they are, and what they are allowed.
+func (p *program) spec(r *run) (supervise.Spec, error) {
+	process := &r.def.Process
+	env, err := process.Environ(p.set.options.Environ)
+	if err != nil {
+		return supervise.Spec{}, err
+	}
+	spec := supervise.Spec{Name: r.String(), Env: env, Dir: process.Dir, NoNewPrivs: process.NoNewPrivs}
+	if id := process.Identity; id != nil {
+		spec.User = &supervise.User{UID: id.UID, GID: id.GID, Groups: id.Groups}
+	}
+	if process.Umask >= 0 {
+		spec.Umask = &process.Umask
+	}
+	if process.Nice != 0 {
+		spec.Nice = &process.Nice
+	}
+	if process.OOMScoreAdj != 0 {
+		spec.OOMScoreAdj = &process.OOMScoreAdj
+	}
+	for _, l := range process.Rlimits {
+		spec.Rlimits = append(spec.Rlimits, supervise.Rlimit{Resource: l.Resource, Soft: l.Soft, Hard: l.Hard})
+	}
+	return spec, nil
+}
+
+// launch starts the process itself.
+func (p *program) launch(r *run, spec supervise.Spec) (child, error) {
+	spec.Path, spec.Args = r.def.Command[0], r.def.Command
+	r.exe, _ = identify(spec.Path)
+	names, sockets := p.set.options.Sockets(p.name)
+	env, err := inherit.Environ(names)
+	if err != nil {
+		return nil, err
+	}
+	spec.Env = append(spec.Env, env...)
+	spec.Files, spec.ListenPid = sockets, len(sockets) > 0
+	if path := p.set.options.NotifySocket; path != "" {
+		spec.Env = append(spec.Env, "NOTIFY_SOCKET="+path)
+	}
+	if d := r.def.Watchdog; d > 0 {
+		spec.Env = append(spec.Env, "WATCHDOG_USEC="+strconv.FormatInt(d.Microseconds(), 10))
+	}
+	spec.Stdout, spec.Stderr = p.set.options.Sinks(r.def, r.unit.instance, r.number)
+	begun, err := p.prepare(r, &spec)
+	if err != nil {
+		return nil, err
+	}
+	c, err := p.set.start(spec)
+	begun(err == nil)
+	return c, err
+}
+
+// fileID tells an executable from another one at the same path.
+type fileID struct {
+	device, inode uint64
+	size          int64
+	changed       time.Time
+}
+
+func identify(path string) (fileID, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fileID{}, err
+	}
+	id := fileID{size: info.Size(), changed: info.ModTime()}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		id.device, id.inode = uint64(stat.Dev), stat.Ino
+	}
+	return id, nil
+}
+
+// place puts a connection at a descriptor number of the child, from 3 on; numbers
+// in between stay closed.
+func place(files []syscall.Conn, number int, c syscall.Conn) ([]syscall.Conn, error) {
+	at := number - unix.Stderr - 1
+	if at < 0 || at < len(files) {
+		return nil, fmt.Errorf("cannot give it a newline's descriptor %d: that is a socket's", number)
+	}
+	for len(files) < at {
+		files = append(files, nil)
+	}
+	return append(files, c), nil
+}
+
+// ladder implements surroundings.
+func (p *program) ladder(r *run, steps []config.StopStep) supervise.Ladder {
+	var ladder supervise.Ladder
+	for _, s := range steps {
+		wait := s.Wait
+		if wait <= 0 {
+			wait = p.limits().Stop
+		}
+		rung := supervise.Rung{Wait: wait}
+		if s.Command != nil {
+			rung.Run = func(ctx context.Context) error { return p.stopCommand(ctx, r, s.Command, r.pid) }
+		} else if sig, err := config.ParseSignal(s.Signal); err == nil {
+			rung.Signal = sig
+		} else {
+			continue // refused when it was read
+		}
+		ladder = append(ladder, rung)
+	}
+	if len(ladder) == 0 {
+		ladder = supervise.Ladder{{Signal: syscall.SIGTERM, Wait: p.limits().Stop}}
+	}
+	return ladder
+}

@@ -1,0 +1,113 @@
+package program
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// isReady says that a run is ready.
+type isReady struct{ run *run }
+
+func (m isReady) apply(u *unit) {
+	r := m.run
+	if r.ready || r.over || r.ctx.Err() != nil {
+		return
+	}
+	if r.child == nil {
+		r.early = true
+		return
+	}
+	switch r {
+	case u.run:
+		if u.state != Starting {
+			return
+		}
+		r.ready = true
+		u.alarms.clear(startOver)
+		u.arm(r)
+		u.move(isOK, u.by, "")
+	case u.next:
+		r.ready = true
+		u.alarms.clear(startOver)
+		u.alarms.in(probationOver, u.around.limits().Probation)
+	}
+}
+
+// neverReady says that a run cannot become ready any more.
+type neverReady struct {
+	run *run
+	why string
+}
+
+func (m neverReady) apply(u *unit) {
+	r := m.run
+	switch {
+	case r.ready || r.over:
+	case r == u.run && u.state == Starting:
+		r.why = m.why
+		u.stop(r, byProbe, true)
+		u.move(ending, byProbe, m.why)
+	case r == u.next:
+		r.why = m.why
+		u.stop(r, byProbe, false)
+	}
+}
+
+// isBlocked says that what a run needs cannot come by itself; with an empty text,
+// that it can again.
+type isBlocked struct {
+	run *run
+	why string
+}
+
+func (m isBlocked) apply(u *unit) {
+	if m.run != u.run || m.run.child != nil {
+		return
+	}
+	u.reason, u.dirty = m.why, true
+	if m.why == "" {
+		return
+	}
+	m.run.cause = m.why
+	u.failWaiters(m.run, nil)
+}
+
+// isUnwell says that a run has failed its probes.
+type isUnwell struct {
+	run *run
+	why string
+}
+
+func (m isUnwell) apply(u *unit) { u.unwell(m.run, byProbe, m.why, m.run.def.Live.Action) }
+
+// arm begins to watch the age and the heartbeat of a run that serves.
+func (u *unit) arm(r *run) {
+	u.alarms.clear(watchdogOver, tooOld)
+	if d := r.def.Watchdog; d > 0 {
+		u.alarms.in(watchdogOver, d)
+	}
+	if d := u.def.Recycle.MaxAge; d > 0 {
+		u.alarms.set(tooOld, r.began.Add(shorten(d, u.def.Recycle.Jitter)))
+	}
+}
+
+// shorten makes d smaller at random, by up to the given part of it.
+func shorten(d time.Duration, part float64) time.Duration {
+	return d - time.Duration(float64(d)*part*rand.Float64())
+}
+
+// stopDone says how a stop went; that the process has ended is seen by itself.
+type stopDone struct {
+	run *run
+	err error
+}
+
+func (m stopDone) apply(u *unit) {
+	if m.err == nil {
+		return
+	}
+	m.run.hurry = nil // another stop may try again
+	u.dropWaiters(goalDown, m.err)
+	u.around.publish(Warned{Place: u.place(m.run), Text: fmt.Sprint(m.err)})
+}

@@ -139,9 +139,13 @@ func (l *logs) masterLogger() *slog.Logger {
 
 // output takes the output of a worker. Lines of its loggers have the log's form
 // already and come on standard error.
-func (l *logs) output(worker string) (out, err supervise.Sink) {
+func (l *logs) output(worker string) (out, err supervise.Sink) { return l.outputFrom(worker, nil, nil) }
+
+// outputFrom is output for a worker whose unfinished lines are known.
+func (l *logs) outputFrom(worker string, outRest, errRest []byte) (out, err supervise.Sink) {
 	w := l.writer.Load()
-	return w.Sink(logfile.Source{Name: worker, Stream: logfile.StreamOut}), w.Relay(logfile.Source{Name: worker, Stream: logfile.StreamErr})
+	return w.Sink(logfile.Source{Name: worker, Stream: logfile.StreamOut, Rest: outRest}),
+		w.Relay(logfile.Source{Name: worker, Stream: logfile.StreamErr, Rest: errRest})
 }
 
 // tailLines is how many of the last lines are shown of what failed.

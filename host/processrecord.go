@@ -11,7 +11,7 @@ func (p *processRunner) findProcess(r workerRecord) (*supervise.Process, error) 
 }
 
 func (p *processRunner) takeProcess(r workerRecord, pipes supervise.Pipes) (*supervise.Process, error) {
-	stdout, stderr := p.logs.output(r.Worker)
+	stdout, stderr := p.logs.outputFrom(r.Worker, r.Process.Stdout.Rest, r.Process.Stderr.Rest)
 	return p.spawner.Adopt(r.Process, pipes, supervise.Adoption{Stdout: stdout, Stderr: stderr})
 }
 

@@ -127,6 +127,9 @@ func (m *master) takeUp(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := m.spawner.Freeze(); err != nil { // until there is no way back any more
+		return err
+	}
 	if err := m.findWorkers(h.left.Workers, h.adoptProcess(m.workers)); err != nil {
 		return err
 	}
@@ -134,7 +137,7 @@ func (m *master) takeUp(ctx context.Context) error {
 		return err
 	}
 	h.accepted = true
-	m.workers.spawner.Thaw()
+	m.spawner.Thaw()
 	h.gap = time.Since(h.left.Upgrade.Frozen)
 	for _, s := range h.taken.Signals() {
 		m.signals <- s // it has room for as many as there were

@@ -228,10 +228,10 @@ func (m *master) become(ctx context.Context, b *build, u upgradeRecord) (err err
 		m.control.serve()
 		m.resume()
 	}()
-	if err := m.workers.spawner.Freeze(); err != nil {
+	if err := m.spawner.Freeze(); err != nil {
 		return err
 	}
-	defer m.workers.spawner.Thaw()
+	defer m.spawner.Thaw()
 	left, kept, err := m.bequest(queue, u)
 	if err != nil {
 		return err

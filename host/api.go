@@ -112,10 +112,9 @@ func (m *master) both(ctx context.Context, names []string, programs func(context
 	if err := m.mayAct(rest); err != nil {
 		return ctl.ActionResult{}, err
 	}
-	result := ctl.ActionResult{Results: actionsOf(programs(ctx, progs))}
-	m.rememberWanted()
-	if len(rest) == 0 {
-		return result, nil
+	result, err := m.onPrograms(ctx, progs, programs)
+	if err != nil || len(rest) == 0 {
+		return result, err
 	}
 	more, err := boxes(ctx, rest)
 	result.Results = append(result.Results, more.Results...)
@@ -123,15 +122,35 @@ func (m *master) both(ctx context.Context, names []string, programs func(context
 	return result, err
 }
 
+// onPrograms carries a command for programs out. A stop of the whole master, and a
+// start that never gets ready, must not wait for each other, so nobody else is kept
+// waiting meanwhile: programs look after themselves.
+func (m *master) onPrograms(ctx context.Context, names []string, command func(context.Context, []string) []program.Result) (ctl.ActionResult, error) {
+	give, err := m.takeChange(ctx, m.changes)
+	if err != nil {
+		return ctl.ActionResult{}, err
+	}
+	give()
+	waiting, done := m.callers.within(ctx)
+	defer done()
+	results := command(waiting, names)
+	m.rememberWanted()
+	if errors.Is(context.Cause(waiting), errMoved) {
+		return ctl.ActionResult{}, ctl.Problemf(ctl.ErrRetry, "%v", errMoved)
+	}
+	return ctl.ActionResult{Results: actionsOf(results)}, nil
+}
+
 // each acts on sandboxes one after the other, in the order given, within limit
 // for each. An unknown name stops it before anything was done; what fails for one
 // does not keep the others from it. The end of ctx ends the wait for a reload
 // that is under way, but nothing that has begun.
 func (m *master) each(ctx context.Context, names []string, limit time.Duration, wish func(name string), act action) (ctl.ActionResult, error) {
-	if err := m.changes.take(ctx); err != nil {
-		return ctl.ActionResult{}, ctl.Problemf(ctl.ErrTimeout, "another change is under way: %v", err)
+	give, err := m.takeChange(ctx, m.changes)
+	if err != nil {
+		return ctl.ActionResult{}, err
 	}
-	defer m.changes.give()
+	defer give()
 	if err := m.mayAct(names); err != nil {
 		return ctl.ActionResult{}, err
 	}

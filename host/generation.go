@@ -161,14 +161,23 @@ func (g *generation) move(e step) error {
 func (g *generation) observe(s sandbox.Status) {
 	g.mu.Lock()
 	for i := range g.sandboxes {
-		if g.sandboxes[i].Name == s.Name {
-			g.sandboxes[i] = s
+		if g.sandboxes[i].Name != s.Name {
+			continue
 		}
+		if same(g.sandboxes[i], s) {
+			g.mu.Unlock()
+			return // it is told again, by a worker that comes once more
+		}
+		g.sandboxes[i] = s
 	}
 	close(g.changed)
 	g.changed = make(chan struct{})
 	g.mu.Unlock()
 	g.events.publish(SandboxMoved{Place: g.place(), Status: s})
+}
+
+func same(a, b sandbox.Status) bool {
+	return a.State == b.State && a.Error == b.Error && a.Restarts == b.Restarts && a.Since.Equal(b.Since)
 }
 
 func (g *generation) place() Place {

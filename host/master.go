@@ -68,6 +68,7 @@ type master struct {
 	dirty   chan struct{} // capacity 1: state.json is to be written
 	writing sync.Mutex    // of state.json
 
+	callers *callers
 	signals chan os.Signal
 	hold    chan chan struct{} // signals wait until what is sent here is closed
 
@@ -161,7 +162,9 @@ func (m *master) obey(s os.Signal) {
 // begin brings the first generations in. In a process that succeeds another one
 // they wait for the order to open before they serve.
 func (m *master) begin(ctx context.Context) {
-	m.move("starting", "")
+	if m.reborn == nil {
+		m.move("starting", "")
+	}
 	m.warn(m.currentPlan())
 	if m.options.Timeout > 0 {
 		var cancel context.CancelFunc

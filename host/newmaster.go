@@ -30,7 +30,7 @@ import (
 func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrader *tableflip.Upgrader, h *herald) (*master, error) {
 	m := &master{
 		app: a, options: o, dir: l.dir, upgrader: upgrader, herald: h, sockets: &sockets{}, started: time.Now(), commits: 1,
-		ended: make(chan struct{}), cutNow: make(chan struct{}), dirty: make(chan struct{}, 1), signals: make(chan os.Signal, 16), hold: make(chan chan struct{}), orders: newOrders(), changes: newTurn(), transitions: newTurn(),
+		ended: make(chan struct{}), cutNow: make(chan struct{}), dirty: make(chan struct{}, 1), signals: make(chan os.Signal, 16), hold: make(chan chan struct{}), callers: newCallers(), orders: newOrders(), changes: newTurn(), transitions: newTurn(),
 	}
 	m.logs = newLogs(o, l)
 	m.log = m.logs.masterLogger()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/supervise"
+	"github.com/dserver/dserver/sandbox"
 )
 
 // stateRecord is state.json: what there is, for people and programs that look
@@ -42,6 +43,7 @@ type workerRecord struct {
 	Drained    time.Time        `json:"drained,omitzero"` // when its draining is cut
 	Binary     string           `json:"binary"`           // path that it was started from
 	Assignment Assignment       `json:"assignment"`       // without Config
+	Sandboxes  []sandbox.Status `json:"sandboxes"`
 	Process    supervise.Record `json:"process"`
 }
 
@@ -51,7 +53,7 @@ func (g *generation) recordFor(process func(*supervise.Process) supervise.Record
 	run := g.run
 	g.mu.Unlock()
 	i, ok := run.(*processInstance)
-	state, _ := g.snapshot()
+	state, boxes := g.snapshot()
 	if !ok || state == Gone {
 		return workerRecord{}, false
 	}
@@ -59,7 +61,7 @@ func (g *generation) recordFor(process func(*supervise.Process) supervise.Record
 	as.Config = nil // that of the plan
 	return workerRecord{
 		Worker: g.work.Worker, Instance: g.work.Instance, Generation: g.number, State: state.String(), Pid: i.Pid(),
-		Started: g.started, Binary: g.work.Build.path, Assignment: as, Process: process(i.process),
+		Started: g.started, Binary: g.work.Build.path, Assignment: as, Sandboxes: boxes, Process: process(i.process),
 	}, true
 }
 

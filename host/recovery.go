@@ -119,6 +119,7 @@ func (m *master) adoptWorker(ctx context.Context, f *found) error {
 	}
 	s := m.fleet.slot(f.Worker, f.Instance)
 	g := s.again(w, f.Generation)
+	g.sandboxes = f.Sandboxes
 	i, p, err := m.workers.adopt(ctx, w, g.observe, f)
 	if err != nil {
 		return err

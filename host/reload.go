@@ -216,13 +216,10 @@ func (m *master) reloadEnded(r ctl.ReloadResult, outcome string, err error) ctl.
 
 // remarks says what a person should know of a reload that went well.
 func (m *master) remarks(next *plan, names []string) []string {
-	switch {
-	case m.upgrader != nil || m.own.id() == next.build.id():
+	if m.upgrader != nil || len(names) == 0 || m.own.id() == next.build.id() {
 		return nil
-	case len(names) > 0:
-		return []string{fmt.Sprintf("the master itself still runs build %s; upgrade brings it to %s", m.own.id(), next.build.id())}
 	}
-	return []string{fmt.Sprintf("the master itself goes over from build %s to %s now", m.own.id(), next.build.id())}
+	return []string{fmt.Sprintf("the master itself still runs build %s; upgrade brings it to %s", m.own.id(), next.build.id())}
 }
 
 // closeUnusedBuilds lets go of executables that nothing will be started from any

@@ -18,7 +18,9 @@ var errStopping = errors.New("the master is stopping")
 type reloader struct {
 	events *hub
 	run    func(ctx context.Context, j *reloadJob) ctl.ReloadResult
-	after  func(j *reloadJob) // called when a reload's callers have their result; may be nil
+	// after is called with a reload that is over, before its callers are answered; what
+	// it gives is a remark for them. It may be nil.
+	after func(request ctl.ReloadRequest, result ctl.ReloadResult) (remark string)
 
 	mu      sync.Mutex
 	last    int // ID given last
@@ -26,7 +28,7 @@ type reloader struct {
 	cancel  context.CancelCauseFunc // of running
 	pending *reloadJob
 	held    bool          // another image of this process is to go on
-	handed  *reloadJob    // that a predecessor had waiting; nil if none
+	handed  []*reloadJob  // that a predecessor had not answered, by ID
 	wake    chan struct{} // capacity 1
 	closed  bool
 }
@@ -37,6 +39,7 @@ type reloadJob struct {
 	request ctl.ReloadRequest
 	queued  bool
 	by      *reloadJob // the later one that took its place
+	over    bool       // result is there, though nobody has been told
 	done    chan struct{}
 	result  ctl.ReloadResult
 }
@@ -113,9 +116,32 @@ func (r *reloader) runNext(ctx context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if j := r.take(cancel); j != nil {
-		r.finish(j, r.run(ctx, j))
+		r.conclude(j, r.run(ctx, j))
 		if r.after != nil {
-			r.after(j)
+			r.remark(j, r.after(j.request, j.result))
+		}
+		r.finish(j)
+	}
+}
+
+func (r *reloader) conclude(j *reloadJob, result ctl.ReloadResult) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !j.ended() {
+		j.result, j.over = result, true
+	}
+}
+
+// remark adds to the result, also if its callers are to ask for it once more.
+func (r *reloader) remark(j *reloadJob, text string) {
+	if text == "" {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range append([]*reloadJob{j}, r.handed...) {
+		if k.id == j.id && k.result.Outcome != ctl.OutcomeMoved {
+			k.result.Remarks = append(k.result.Remarks, text)
 		}
 	}
 }
@@ -130,15 +156,13 @@ func (r *reloader) take(cancel context.CancelCauseFunc) *reloadJob {
 	return r.running
 }
 
-func (r *reloader) finish(j *reloadJob, result ctl.ReloadResult) {
+func (r *reloader) finish(j *reloadJob) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.running = nil
-	if j.ended() {
-		return // its callers were sent elsewhere
+	if !j.ended() { // else its callers were sent elsewhere
+		close(j.done)
 	}
-	j.result = result
-	close(j.done)
 }
 
 func (r *reloader) close() {
@@ -154,6 +178,7 @@ func (r *reloader) close() {
 
 // queue is what a successor has to know of a reloader.
 type queue struct {
+	Done    *ctl.ReloadResult  `json:"done,omitempty"`    // of a reload that is over and was not answered
 	Last    int                `json:"last"`              // ID given last
 	Pending *ctl.ReloadRequest `json:"pending,omitempty"` // of the reload that waits, whose ID is Last
 }
@@ -180,7 +205,12 @@ func (r *reloader) suspend() queue {
 		if j == nil || j.ended() {
 			continue
 		}
-		q.Pending = &ctl.ReloadRequest{Names: j.request.Names, Binary: j.request.Binary, DryRun: j.request.DryRun}
+		if j.over {
+			over := j.result
+			q.Done = &over
+		} else {
+			q.Pending = &ctl.ReloadRequest{Names: j.request.Names, Binary: j.request.Binary, DryRun: j.request.DryRun}
+		}
 		j.result = ctl.ReloadResult{ID: j.id, Outcome: ctl.OutcomeMoved}
 		close(j.done)
 	}
@@ -214,6 +244,12 @@ func (j *reloadJob) ended() bool {
 // goOn takes the queue of a predecessor over.
 func (r *reloader) goOn(q queue) error {
 	r.mu.Lock()
+	r.handed = nil
+	if q.Done != nil {
+		j := &reloadJob{id: q.Done.ID, result: *q.Done, over: true, done: make(chan struct{})}
+		close(j.done)
+		r.handed = append(r.handed, j)
+	}
 	r.last = q.Last
 	if q.Pending != nil {
 		r.last-- // submit gives it the number that it had
@@ -229,7 +265,7 @@ func (r *reloader) goOn(q queue) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	j.queued = true
-	r.handed = j
+	r.handed = append(r.handed, j)
 	return nil
 }
 
@@ -238,7 +274,12 @@ func (r *reloader) goOn(q queue) error {
 func (r *reloader) resume(id int) (*reloadJob, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.handed, r.handed != nil && id <= r.handed.id
+	for _, j := range r.handed {
+		if id <= j.id {
+			return j, true
+		}
+	}
+	return nil, false
 }
 
 // retire ends a reloader whose queue was taken over as q; those who wait are told

@@ -94,25 +94,32 @@ func (m *master) Scale(ctx context.Context, r ctl.ScaleRequest) (ctl.ActionResul
 	if m.isWorker(r.Name) {
 		return m.scaleWorker(ctx, r)
 	}
-	if err := m.takeChange(ctx); err != nil {
+	give, err := m.takeChange(ctx, m.changes)
+	if err != nil {
 		return ctl.ActionResult{}, err
 	}
-	defer m.changes.give()
+	defer give()
 	results := []program.Result{m.programs.Scale(ctx, r.Name, r.Instances)}
 	m.rememberWanted()
 	return ctl.ActionResult{Results: actionsOf(results)}, problemOf(results)
 }
 
-// takeChange takes the turn for a change, or says to the caller why it cannot.
-func (m *master) takeChange(ctx context.Context) error {
-	if err := m.changes.take(ctx); err != nil {
-		return ctl.Problemf(ctl.ErrTimeout, "another change is under way: %v", err)
+// takeChange takes turns for a caller's change, or tells him why it cannot.
+func (m *master) takeChange(ctx context.Context, turns ...turn) (give func(), err error) {
+	ctx, done := m.callers.within(ctx)
+	defer done()
+	give, err = takeAll(ctx, turns...)
+	if errors.Is(err, errMoved) {
+		return nil, ctl.Problemf(ctl.ErrRetry, "%v", err)
+	}
+	if err != nil {
+		return nil, ctl.Problemf(ctl.ErrTimeout, "another change is under way: %v", err)
 	}
 	if err := m.mayAct(nil); err != nil {
-		m.changes.give()
-		return err
+		give()
+		return nil, err
 	}
-	return nil
+	return give, nil
 }
 
 // maxWorkerInstances is what the configuration allows, too.
@@ -123,14 +130,11 @@ func (m *master) scaleWorker(ctx context.Context, r ctl.ScaleRequest) (ctl.Actio
 	if r.Instances < 1 || r.Instances > maxWorkerInstances {
 		return ctl.ActionResult{}, ctl.Problemf(ctl.ErrInvalid, "cannot run %d instances of worker %s: want 1 to %d", r.Instances, r.Name, maxWorkerInstances)
 	}
-	give, err := takeAll(ctx, m.changes, m.transitions)
+	give, err := m.takeChange(ctx, m.changes, m.transitions)
 	if err != nil {
-		return ctl.ActionResult{}, ctl.Problemf(ctl.ErrTimeout, "another change is under way: %v", err)
-	}
-	defer give()
-	if err := m.mayAct(nil); err != nil {
 		return ctl.ActionResult{}, err
 	}
+	defer give()
 	next := m.currentPlan().with(func(p *plan) { p.config = scaled(p.config, r.Name, r.Instances) })
 	var removed []*slot
 	for _, s := range m.fleet.all() {
@@ -163,10 +167,11 @@ func scaled(c *config.Config, worker string, instances int) *config.Config {
 
 // Reset implements ctl.Supervisor.
 func (m *master) Reset(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResult, error) {
-	if err := m.takeChange(ctx); err != nil {
+	give, err := m.takeChange(ctx, m.changes)
+	if err != nil {
 		return ctl.ActionResult{}, err
 	}
-	defer m.changes.give()
+	defer give()
 	results := m.programs.Reset(ctx, r.Names)
 	return ctl.ActionResult{Results: actionsOf(results)}, problemOf(results)
 }

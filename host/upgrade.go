@@ -88,7 +88,7 @@ func (m *master) Upgrade(ctx context.Context, r ctl.UpgradeRequest) (ctl.Upgrade
 	}
 	m.group.Go("upgrade", func(ctx context.Context) {
 		defer b.close()
-		u.finish(ctx)
+		_ = u.finish(ctx) // it is told as the outcome
 	})
 	return ctl.UpgradeResult{ID: u.ID, Outcome: ctl.OutcomeMoved, Build: u.Build, Pid: os.Getpid()}, nil
 }
@@ -151,10 +151,11 @@ func (m *master) beginUpgrade(ctx context.Context, id int, b *build) (u *upgrade
 }
 
 // finish executes the build. It returns only if that does not happen.
-func (u *upgrade) finish(ctx context.Context) {
+func (u *upgrade) finish(ctx context.Context) error {
 	defer u.give()
 	err := u.master.become(ctx, u.build, u.upgradeRecord)
 	u.master.upgradeFailed(u.ID, outcomeRolledBack, err)
+	return err
 }
 
 // upgradeFailed notes that this master goes on with the build that it has.
@@ -172,23 +173,21 @@ func (m *master) upgradeFailed(id int, outcome string, err error) ctl.UpgradeRes
 }
 
 // upgradeAfter brings the master itself to the build that a reload has brought its
-// workers to.
-func (m *master) upgradeAfter(j *reloadJob) {
-	if m.workers == nil || j.result.Outcome != outcomeCommitted || len(j.request.Names) > 0 {
-		return
+// workers to. The remark says why it does not, should that fail; else the next
+// image answers whoever asked for the reload.
+func (m *master) upgradeAfter(request ctl.ReloadRequest, result ctl.ReloadResult) (remark string) {
+	next := m.currentPlan().build
+	if m.workers == nil || result.Outcome != outcomeCommitted || len(request.Names) > 0 || m.own.id() == next.id() {
+		return ""
 	}
-	if next := m.currentPlan().build; m.own.id() != next.id() {
-		m.group.Go("upgrade", func(ctx context.Context) { m.upgradeTo(ctx, next) })
-	}
-}
-
-func (m *master) upgradeTo(ctx context.Context, next *build) {
+	ctx := m.group.Context()
 	u, err := m.beginUpgrade(ctx, 0, next)
 	if err != nil {
-		m.upgradeFailed(0, outcomeRefused, err)
-		return
+		err = errors.New(m.upgradeFailed(0, outcomeRefused, err).Error)
+	} else {
+		err = u.finish(ctx)
 	}
-	u.finish(ctx)
+	return fmt.Sprintf("the master itself still runs build %s: %v", m.own.id(), err)
 }
 
 // mayBecome tells whether a build can go on with what this master has.
@@ -214,6 +213,7 @@ func (m *master) become(ctx context.Context, b *build, u upgradeRecord) (err err
 	m.move("upgrading", "")
 	m.control.pause()
 	queue := m.reloads.suspend()
+	m.callers.sendAway()
 	m.control.settle(answerLimit)
 	resume := make(chan struct{})
 	select {
@@ -224,6 +224,7 @@ func (m *master) become(ctx context.Context, b *build, u upgradeRecord) (err err
 	u.Frozen = time.Now()
 	defer func() {
 		close(resume)
+		m.callers.welcome()
 		m.reloads.reopen(queue)
 		m.control.serve()
 		m.resume()

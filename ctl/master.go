@@ -63,9 +63,10 @@ type Supervisor interface {
 	// often they were restarted.
 	Reset(ctx context.Context, r ActionRequest) (ActionResult, error)
 	// Upgrade puts another build in the place of the running master. Like Reload it
-	// answers with a result, and no error, once an upgrade was decided on. It does
-	// not return when it succeeds in place: the process is another program then,
-	// whose Upgrade is asked with Resume.
+	// answers with a result, and no error, once an upgrade was decided on. The
+	// process is another program when it succeeds in place: so it returns
+	// [OutcomeMoved] right before that, or not at all, and the new image is asked
+	// with Resume.
 	Upgrade(ctx context.Context, r UpgradeRequest) (UpgradeResult, error)
 }
 

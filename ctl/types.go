@@ -183,7 +183,7 @@ type ScaleRequest struct {
 
 // UpgradeRequest is the body of POST /v1/upgrade.
 //
-// An upgrade in place cuts the connection that asked for it, for the process
+// An upgrade in place may cut the connection that asked for it, for the process
 // becomes another program. So the caller chooses the ID, and asks the new image
 // with Resume how it went. [Client.Upgrade] does so by itself.
 type UpgradeRequest struct {

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // host runs masters in this process, each behind a control socket of its own.
 type host struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 
 	mu     sync.Mutex
@@ -49,7 +49,7 @@ type instance struct {
 
 var _ cli.Host = (*host)(nil)
 
-func newHost(t *testing.T) *host {
+func newHost(t testing.TB) *host {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "cli") // t.TempDir grows too long for a socket
 	if err != nil {
@@ -86,6 +86,9 @@ func (h *host) open(name string) (*instance, error) {
 	}
 	in := &instance{Instance: h.at(name), master: newMaster(name), gone: make(chan struct{})}
 	in.Pid = 100
+	if name == "super" {
+		in.master.withPrograms()
+	}
 	ln, err := ctl.Listen(in.Socket)
 	if err != nil {
 		return nil, err
@@ -221,7 +224,7 @@ func (h *host) start(o cli.StartOptions) (*instance, error) {
 
 func (h *host) started(in *instance) cli.Started {
 	ctx := context.Background()
-	return cli.Started{Info: in.master.Info(ctx), Sandboxes: in.master.Sandboxes(ctx), Ready: 85 * time.Millisecond}
+	return cli.Started{Info: in.master.Info(ctx), Sandboxes: in.master.Sandboxes(ctx), Programs: in.master.Programs(ctx, ctl.Detail{}), Ready: 85 * time.Millisecond}
 }
 
 func (h *host) Check(_ context.Context, o cli.StartOptions) (cli.Manifest, error) {

@@ -43,6 +43,25 @@ func TestExitCodes(t *testing.T) {
 		{"logs", false, 3},
 		{"events", false, 3},
 		{"loglevel web loud", true, 2},
+		{"status nginx", true, 0},
+		{"status jobs", true, 1},
+		{"status mail-relay", true, 1},
+		{"status cache", true, 3},
+		{"status migrate", true, 3},
+		{"signal nginx HUP", true, 0},
+		{"signal nobody HUP", true, 1},
+		{"signal nginx HUPP", true, 2},
+		{"signal nginx HUP", false, 3},
+		{"scale nginx=2", true, 0},
+		{"scale nginx=x", true, 2},
+		{"scale nobody=2", true, 1},
+		{"scale nginx=2", false, 3},
+		{"reset mail-relay", true, 0},
+		{"reset", true, 2},
+		{"upgrade", true, 0},
+		{"upgrade", false, 3},
+		{"unit --scope user", false, 0},
+		{"unit --scope both", false, 2},
 		{"stauts", true, 2},
 		{"status --bogus", true, 2},
 		{"status --output yaml", true, 2},
@@ -56,13 +75,13 @@ func TestExitCodes(t *testing.T) {
 		t.Run(fmt.Sprintf("%s running=%v", tt.line, tt.runs), func(t *testing.T) {
 			h := newHost(t)
 			if tt.runs {
-				h.run("shop")
+				h.run("shop").master.withPrograms()
 			}
 			a := h.main(within(t), strings.Fields(tt.line)...)
 			if a.code != tt.want {
 				t.Errorf("exit code %d, want %d\n%s%s", a.code, tt.want, a.out, a.err)
 			}
-			if (a.code == 0) != (a.err == "") && !strings.HasPrefix(tt.line, "status mailer") {
+			if (a.code == 0) != (a.err == "") && !(strings.HasPrefix(tt.line, "status ") && a.out != "") {
 				t.Errorf("exit code %d with stderr %q", a.code, a.err)
 			}
 			if strings.Contains(a.err, "goroutine ") && tt.line != "reload mailer" {
@@ -284,6 +303,36 @@ func TestCompletionKnowsTheSandboxes(t *testing.T) {
 	}
 	if a := h.main(ctx, "completion", "bash"); !strings.Contains(a.out, "__complete") {
 		t.Errorf("no script: %.200s", a.out)
+	}
+}
+
+func TestCompletionKnowsThePrograms(t *testing.T) {
+	h, ctx := newHost(t), within(t)
+	h.run("shop").master.withPrograms()
+	all := "nginx\tready\njobs\tbackoff\nmail-relay\tfatal\ncache\tstopped\nmigrate\texited\n"
+	boxes := "math\tserving\nweb\tserving\nmailer\tfailed\n"
+	for _, tt := range []struct {
+		line string
+		want string
+	}{
+		{"restart", boxes + all + ":4\n"},
+		{"start math web mailer jobs", "nginx\tready\nmail-relay\tfatal\ncache\tstopped\nmigrate\texited\n:4\n"},
+		{"status", boxes + all + ":4\n"},
+		{"inspect nginx", ":4\n"},
+		{"reset", all + ":4\n"},
+		{"loglevel", boxes + ":4\n"},
+		{"signal", all + ":4\n"},
+		{"scale nginx=2 jobs=1", "mail-relay=\tfatal\ncache=\tstopped\nmigrate=\texited\n:6\n"},
+		{"upgrade", ":4\n"},
+		{"unit", ":4\n"},
+	} {
+		a := h.main(ctx, append(append([]string{"__complete"}, strings.Fields(tt.line)...), "")...)
+		if a.code != 0 || a.out != tt.want {
+			t.Errorf("%s: %d, %q, want %q", tt.line, a.code, a.out, tt.want)
+		}
+	}
+	if a := h.main(ctx, "__complete", "signal", "nginx", ""); !strings.HasPrefix(a.out, "jobs\tbackoff\n") || !strings.Contains(a.out, "\nHUP\n") || strings.Contains(a.out, "nginx") {
+		t.Errorf("%+v", a)
 	}
 }
 

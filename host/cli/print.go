@@ -112,8 +112,11 @@ func (p *printer) table(t *table) {
 			width[i] = max(width[i], utf8.RuneCountInString(c.text))
 		}
 	}
-	for _, row := range rows {
-		var b strings.Builder
+	var b strings.Builder // so that hundreds of rows are one write
+	for n, row := range rows {
+		if n > 0 {
+			b.WriteByte('\n')
+		}
 		gap := 0 // kept back so that no line ends in spaces
 		for i, c := range row {
 			if c.text != "" {
@@ -122,6 +125,6 @@ func (p *printer) table(t *table) {
 			}
 			gap += width[i] - utf8.RuneCountInString(c.text) + 2
 		}
-		p.line(b.String())
 	}
+	p.line(b.String())
 }

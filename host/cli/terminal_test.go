@@ -63,3 +63,36 @@ func TestColoursAreForTerminals(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatAProgramSaidDoesNotMoveTheCursor prints it to a real terminal.
+func TestWhatAProgramSaidDoesNotMoveTheCursor(t *testing.T) {
+	t.Setenv("TERM", "xterm")
+	t.Setenv("NO_COLOR", "")
+	h := newHost(t)
+	m := h.run("shop").master
+	m.withPrograms()
+	m.programs[2].Instances[0].Output = []string{"\x1b[2J\x1b[H\x1b]0;owned\x07", "bad \xff utf-8", "a\tb\r", "gr\u00fc\u00dfe \u4e16\u754c", "\x1b[38;5;1m", "\u202egnp.exe"}
+	screen, tty := terminal(t)
+	code := cli.Main(within(t), []string{"status", "mail-relay"}, cli.Streams{In: strings.NewReader(""), Out: tty, Err: tty}, shop, h)
+	if code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	tty.WriteString("THE END\n")
+	var said []string
+	for lines := bufio.NewReader(screen); ; {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line = strings.TrimRight(line, "\r\n"); line == "THE END" {
+			break
+		}
+		if text, ok := strings.CutPrefix(line, "\x1b[2m  | \x1b[0m"); ok {
+			said = append(said, text)
+		}
+	}
+	want := []string{"·]0;owned·", "bad \ufffd utf-8", "a b", "gr\u00fc\u00dfe \u4e16\u754c", "", "·gnp.exe"}
+	if strings.Join(said, "\n") != strings.Join(want, "\n") {
+		t.Errorf("said %q, want %q", said, want)
+	}
+}

@@ -101,7 +101,7 @@ func clean(text string) string {
 		switch {
 		case r == '\t':
 			b.WriteByte(' ')
-		case !unicode.IsPrint(r):
+		case !unicode.IsPrint(r), r == utf8.RuneError && n == 1:
 			b.WriteRune('·')
 		default:
 			b.WriteString(text[:n])

@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -36,11 +38,7 @@ func (h holder) listenNode(root *node, l Listen) *node {
 
 // unique reports sockets that cannot be open at the same time.
 func (b *builder) unique(root *node, c *Config) {
-	type owned struct {
-		Listen
-		key string
-	}
-	byPort := make(map[string][]owned) // sockets that differ here never overlap
+	byPort := make(map[string][]ownedSocket) // sockets that differ here never overlap
 	for _, h := range holders(c) {
 		for _, l := range h.listen {
 			where := l.port()
@@ -52,7 +50,7 @@ func (b *builder) unique(root *node, c *Config) {
 					break
 				}
 			}
-			byPort[where] = append(byPort[where], owned{l, h.listenKey(l)})
+			byPort[where] = append(byPort[where], ownedSocket{l, h.listenKey(l)})
 		}
 	}
 }
@@ -138,32 +136,67 @@ func (b *builder) logFiles(root *node, c *Config) {
 }
 
 // probes reports those that ask a socket that the master holds open: a connection
-// can be made whether anybody is well or not.
+// can be made whether anybody is well or not. A request is answered by somebody, but
+// perhaps not by the process that is meant, of which a warning tells.
 func (b *builder) probes(root *node, c *Config) {
-	for _, p := range c.Programs {
-		b.probeAsks(root, c, p.Name, "ready", p.Ready)
-		b.probeAsks(root, c, p.Name, "live", p.Live.Probe)
+	sockets := make(map[string][]ownedSocket) // by port: see Listen.port
+	for _, h := range holders(c) {
+		for _, l := range h.listen {
+			sockets[l.port()] = append(sockets[l.port()], ownedSocket{l, h.listenKey(l)})
+		}
+	}
+	for i := range c.Programs {
+		p := &c.Programs[i]
+		others := p.Instances > 1
+		b.probeAsks(root, c, p, "ready", p.Ready, sockets, others || p.Reload == ReloadReplace)
+		b.probeAsks(root, c, p, "live", p.Live.Probe, sockets, others)
 	}
 }
 
-func (b *builder) probeAsks(root *node, c *Config, program, key string, p Probe) {
-	target := Listen{Network: string(p.Kind), Address: p.Address}
-	switch p.Kind {
-	case ProbeTCP:
-		host, port, _ := net.SplitHostPort(p.Address)
-		if host == "localhost" {
-			target.Address = net.JoinHostPort("127.0.0.1", port)
-		}
-	case ProbeUnix:
-	default:
+type ownedSocket struct {
+	Listen
+	key string
+}
+
+// probeAsks checks one probe. others tells that other processes of the program may
+// run beside the one that is asked about.
+func (b *builder) probeAsks(root *node, c *Config, p *Program, key string, probe Probe, sockets map[string][]ownedSocket, others bool) {
+	target, ok := probe.target()
+	if !ok {
 		return
 	}
-	for _, h := range holders(c) {
-		for _, l := range h.listen {
-			if l.port() == target.port() && l.overlaps(target) {
-				b.refuse(root.kids["program"].kids[program].kids[key], alwaysOpen(h.listenKey(l)))
-				return
-			}
+	for _, s := range sockets[target.port()] {
+		switch {
+		case !s.overlaps(target):
+		case probe.Kind != ProbeHTTP:
+			b.refuse(root.kids["program"].kids[p.Name].kids[key], alwaysOpen(s.key))
+			return
+		case others:
+			c.Warnings = append(c.Warnings, fmt.Sprintf("program %s: %s asks the socket %s, where another process may answer than the one that is meant",
+				p.Name, key, s.key))
+			return
 		}
 	}
+}
+
+// target is the socket that a probe asks, if it asks one whose address is known.
+func (p Probe) target() (Listen, bool) {
+	host, port := "", ""
+	switch p.Kind {
+	case ProbeUnix:
+		return Listen{Network: "unix", Address: p.Address}, true
+	case ProbeTCP:
+		host, port, _ = net.SplitHostPort(p.Address)
+	case ProbeHTTP:
+		u, err := url.Parse(p.Address)
+		if err != nil {
+			return Listen{}, false
+		}
+		host, port = u.Hostname(), portOf(u)
+	}
+	if host == "localhost" { // the one name that is the same everywhere
+		host = "127.0.0.1"
+	}
+	_, err := netip.ParseAddr(host)
+	return Listen{Network: "tcp", Address: net.JoinHostPort(host, port)}, err == nil
 }

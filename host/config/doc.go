@@ -12,8 +12,12 @@
 //
 // Reading is strict. An unknown key, a wrong type and an impossible value are
 // errors, all of them are reported at once as [Errors], and each names the place,
-// the key, the value, the reason and the nearest valid name. Files are read once;
-// a goframe user's g.Cfg() is given the same content by [ShareWithGoframe].
+// the key, the value, the reason and the nearest valid name. What a value names has
+// to be there: hosts are looked up, executables found, and so are users, folders and
+// files of variables, with the rights of this process. So a [Config] holds absolute
+// paths and numbers, and nothing of it is left to interpret; only unix sockets wait
+// for [Config.Resolve]. Files are read once; a goframe user's g.Cfg() is given the
+// same content by [ShareWithGoframe].
 //
 // The host imports it, and the command line for its checks; it imports
 // host/rundir. All functions may be called concurrently, except

@@ -181,23 +181,28 @@ func (b *builder) probeURL(text string) error {
 		}
 		return fmt.Errorf("the URL is malformed: %s", oneLine(err.Error()))
 	}
-	port := u.Port()
 	switch {
 	case u.Opaque != "" || u.Host == "":
 		return errors.New("the URL has no host")
 	case u.Fragment != "":
 		return errors.New("no server gets to see what stands after the #")
-	case port == "" && u.Scheme == "https":
-		port = "443"
-	case port == "":
-		port = "80"
 	}
-	_, err = b.probeTCP(net.JoinHostPort(u.Hostname(), port))
+	_, err = b.probeTCP(net.JoinHostPort(u.Hostname(), portOf(u)))
 	if why, ok := errors.AsType[*reason](err); ok {
 		u.Host = why.nearest
 		return &reason{text: why.text, nearest: u.String()}
 	}
 	return err
+}
+
+func portOf(u *url.URL) string {
+	switch port := u.Port(); {
+	case port != "":
+		return port
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
 }
 
 // String is the probe as it is written in a file.

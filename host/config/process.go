@@ -77,7 +77,7 @@ type Keep struct {
 	// Stable is the length of a run after which the row begins anew. Default: 10s.
 	Stable time.Duration
 	// StartLimit is how many starts within StartWindow are tried before it is given
-	// up; 0 is any number. Default: 10 in 1m for programs, 0 for workers.
+	// up; 0 is any number. Default: 8 in 1m for programs, 0 for workers.
 	StartLimit  int
 	StartWindow time.Duration
 }
@@ -96,12 +96,12 @@ type Recycle struct {
 }
 
 // leastWait is the time that the waits between so many starts take together as
-// make it the limit, each shortened as much as chance may.
+// make it the limit and the one over it, each as short as chance may make it.
 func (k Keep) leastWait() time.Duration {
 	var sum time.Duration
 	wait := k.BackoffMin
-	for range min(k.StartLimit-2, 1000) {
-		sum += wait / 2
+	for range min(k.StartLimit-1, 1000) {
+		sum += wait * 4 / 5
 		wait = min(2*wait, k.BackoffMax)
 	}
 	return sum

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // named makes the things of [KEY.NAME], in the order of the file: each starts as a
@@ -154,8 +155,8 @@ func (b *builder) keep(table *node, owner string, k Keep, c *Config) {
 		return
 	}
 	if wait := k.leastWait(); wait > k.StartWindow {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("%s: is never given up: with this backoff %d starts take %v, more than start_window (%v)",
-			owner, k.StartLimit, wait, k.StartWindow))
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%s: is never given up: with this backoff %d starts take at least %v, more than start_window (%v)",
+			owner, k.StartLimit, wait.Round(time.Millisecond), k.StartWindow))
 	}
 }
 

@@ -27,7 +27,7 @@ func TestProgramInThreeLines(t *testing.T) {
 		Reload: config.ReloadRestart, Batch: 1, Stop: []config.StopStep{{Signal: "TERM", Wait: 10 * time.Second}},
 		Process: config.Process{Dir: dir, Umask: -1, Inherit: []string{"*"}},
 		Keep: config.Keep{Restart: config.RestartOnFailure, ExitCodes: []int{0}, BackoffMin: 100 * time.Millisecond,
-			BackoffMax: 30 * time.Second, Stable: 10 * time.Second, StartLimit: 10, StartWindow: time.Minute},
+			BackoffMax: 30 * time.Second, Stable: 10 * time.Second, StartLimit: 8, StartWindow: time.Minute},
 		Recycle: config.Recycle{Jitter: 0.1},
 		Output:  config.Output{To: config.OutputFile, Format: config.FormatText, MaxSize: 64 << 20, Keep: 5, Compress: true},
 	}
@@ -327,8 +327,8 @@ live = "unix:///run/own.sock"
 	}
 	dir = tree(t, "dserver.toml", "[sandbox.a]\nlisten='unix:///run/x/a.sock'\n[program.web]\ncommand='/bin/sh'\nlisten='unix://a.sock'\n[program.db]\ncommand='/bin/sh'\nready='unix://a.sock'\n[program.c]\ncommand='/bin/sh'\nready='unix:///run/x/a.sock'")
 	wantErrors(t, config.Options{Dir: dir}, dir,
-		`DIR/dserver.toml:8: program.db.ready = "unix://a.sock": the master holds this socket open for program.web.listen.0, so a connection can be made in any case: ask by http, exec or notify`,
-		`DIR/dserver.toml:11: program.c.ready = "unix:///run/x/a.sock": the master holds this socket open for sandbox.a.listen.0, so a connection can be made in any case: ask by http, exec or notify`)
+		`DIR/dserver.toml:8: program.db.ready = "unix://a.sock": the master holds this socket open for program.web.listen.0, so a connection can be made in any case: ask in another way, such as notify`,
+		`DIR/dserver.toml:11: program.c.ready = "unix:///run/x/a.sock": the master holds this socket open for sandbox.a.listen.0, so a connection can be made in any case: ask in another way, such as notify`)
 	dir = tree(t, "dserver.toml", "[sandbox.a]\nlisten='unix:///run/x/a.sock'\n[program.web]\ncommand='/bin/sh'\nlisten='unix://a.sock'\n[program.db]\ncommand='/bin/sh'\nready='unix:///run/x/b.sock'\n[sandbox.b]\nlisten='unix://b.sock'")
 	_, err = mustLoad(t, config.Options{Dir: dir}).Resolve("/run/x")
 	if err == nil || !strings.Contains(err.Error(), `program.web.listen.0 = "unix:///run/x/a.sock": the address is taken by sandbox.a.listen.0`) ||

@@ -10,7 +10,7 @@ func programFields() []field[Program] {
 	return slices.Concat(programLife(), programCare(), programEdges(),
 		lift(liveFields(), func(p *Program) *Liveness { return &p.Live }),
 		lift(processFields(), func(p *Program) *Process { return &p.Process }),
-		lift(keepFields("on-failure", "10"), func(p *Program) *Keep { return &p.Keep }),
+		lift(keepFields("on-failure", "8"), func(p *Program) *Keep { return &p.Keep }),
 		lift(recycleFields(), func(p *Program) *Recycle { return &p.Recycle }),
 		lift(outputFields(), func(p *Program) *Output { return &p.Output }))
 }

@@ -99,5 +99,5 @@ func taken(owner string) error { return fmt.Errorf("the address is taken by %s",
 
 // alwaysOpen says that a probe would learn nothing.
 func alwaysOpen(owner string) error {
-	return fmt.Errorf("the master holds this socket open for %s, so a connection can be made in any case: ask by http, exec or notify", owner)
+	return fmt.Errorf("the master holds this socket open for %s, so a connection can be made in any case: ask in another way, such as notify", owner)
 }

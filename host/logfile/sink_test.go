@@ -53,8 +53,8 @@ func TestSinkGoesOnWithARest(t *testing.T) {
 	if got := string(first.Rest()); got != "begun " {
 		t.Fatalf("the rest is %q", got)
 	}
-	source.Rest = first.Rest()
 	second := w.Sink(source)
+	second.Write(first.Rest())
 	second.Write([]byte("and ended\nthree\n"))
 	if got := second.Rest(); len(got) != 0 {
 		t.Errorf("the rest is %q", got)

@@ -20,6 +20,8 @@ const (
 	// maxBatch is how many bytes are collected at most; who brings more waits until
 	// they are written.
 	maxBatch = 256 << 10
+	// idleBuffer is the largest buffer that is kept when there is little to write.
+	idleBuffer = 16 << 10
 	// echoLimit is how long Close waits for a terminal that takes nothing.
 	echoLimit = time.Second
 )
@@ -99,7 +101,7 @@ func (w *Writer) add(to func(batch []byte) []byte) {
 	w.mu.Unlock()
 	if full {
 		// The error is kept and told with the next lines that can be written.
-		_ = w.Flush()
+		_ = w.flushFrom(maxBatch)
 		return
 	}
 	if first {
@@ -128,8 +130,12 @@ func (w *Writer) flushLoop(ctx context.Context) {
 }
 
 // Flush writes what has been collected.
-func (w *Writer) Flush() error {
-	err, remarks := w.flush()
+func (w *Writer) Flush() error { return w.flushFrom(1) }
+
+// flushFrom does so if it is so many bytes; while one goroutine has waited for its
+// turn, another may have written them.
+func (w *Writer) flushFrom(least int) error {
+	err, remarks := w.flush(least)
 	for _, remark := range remarks {
 		w.Line(time.Now(), Master, StreamLog, fmt.Appendf(nil, "%v %v", slog.LevelError, remark))
 	}
@@ -139,18 +145,22 @@ func (w *Writer) Flush() error {
 	return nil
 }
 
-func (w *Writer) flush() (failed error, remarks []error) {
+func (w *Writer) flush(least int) (failed error, remarks []error) {
 	w.disk.Lock()
 	defer w.disk.Unlock()
 	w.mu.Lock()
+	if len(w.batch) < least {
+		w.mu.Unlock()
+		return nil, nil
+	}
 	batch := w.batch
 	w.batch, w.spare = w.spare[:0], nil
-	w.mu.Unlock()
-	if cap(batch) <= 2*maxBatch {
-		defer func() { w.spare = batch[:0] }()
+	if cap(w.batch) > bufferFor(least) {
+		w.batch = nil
 	}
-	if len(batch) == 0 {
-		return nil, nil
+	w.mu.Unlock()
+	if cap(batch) <= bufferFor(least) {
+		defer func() { w.spare = batch[:0] }()
 	}
 	if w.echo != nil {
 		w.echo.add(batch)
@@ -162,6 +172,15 @@ func (w *Writer) flush() (failed error, remarks []error) {
 	w.reader.news.wakeAll()
 	remarks, w.remarks = w.remarks, nil
 	return failed, remarks
+}
+
+// bufferFor tells how large a buffer is worth keeping. While full batches come it
+// is a large one; a log to which little is written shall not cost much.
+func bufferFor(least int) int {
+	if least < maxBatch {
+		return idleBuffer
+	}
+	return 2 * maxBatch
 }
 
 // Own says whether this process is the one that rotates. Of the processes that

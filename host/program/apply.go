@@ -179,15 +179,15 @@ func (s *Set) carryOut(t task, now time.Time) Result {
 	if sig, ok := def.Reload.Signal(); ok && !needsProcess(t.old, def) {
 		return p.send(sig)
 	}
-	err := rollout{program: p, how: wayOf(def), def: def, before: now, by: byReload}.run(t.old)
-	if err != nil {
+	result := rollout{program: p, how: wayOf(def), def: def, before: now, by: byReload}.run(t.old)
+	if result.Err != nil {
 		s.mu.Lock()
 		if p.def == def {
 			p.def = t.old
 		}
 		s.mu.Unlock()
 	}
-	return p.result(err)
+	return result
 }
 
 // Wanted tells what is to be remembered over a restart of the master: which

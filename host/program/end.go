@@ -21,7 +21,7 @@ func (u *unit) failedToStart(r *run, err error) {
 	}
 	switch r {
 	case u.run:
-		u.conclude(r, exit, nil)
+		concluded{run: r, exit: exit}.apply(u)
 	case u.next:
 		u.next = nil
 		u.lostSuccessor(r, nil)
@@ -44,7 +44,7 @@ func (u *unit) ended(r *run) {
 	}
 	u.alarms.clear(startOver, settled, watchdogOver, tooOld)
 	if len(r.def.PostStop) == 0 {
-		u.conclude(r, exit, output)
+		concluded{run: r, exit: exit, output: output}.apply(u)
 		return
 	}
 	if u.state != Stopping {
@@ -67,15 +67,6 @@ func (u *unit) follow(r *run) {
 	}
 }
 
-// concluded says that what follows the end of a run is over as well.
-type concluded struct {
-	run    *run
-	exit   supervise.Exit
-	output []string
-}
-
-func (m concluded) apply(u *unit) { u.conclude(m.run, m.exit, m.output) }
-
 func causeOf(r *run, exit supervise.Exit) string {
 	if r.why != "" {
 		return fmt.Sprintf("%s; %v", r.why, exit)
@@ -93,14 +84,30 @@ func (u *unit) record(r *run, exit supervise.Exit, output []string) {
 	u.around.publish(e)
 }
 
-// conclude decides what follows a run of which nothing is left.
-func (u *unit) conclude(r *run, exit supervise.Exit, output []string) {
-	u.run = nil
-	if u.next != nil && u.wanted {
-		u.promote()
-		return
-	}
+// concluded says that what follows the end of a run is over as well.
+type concluded struct {
+	run    *run
+	exit   supervise.Exit
+	output []string
+}
+
+func (m concluded) apply(u *unit) {
+	u.run, u.last = nil, m
+	u.settle()
+}
+
+// settle decides what follows a run of which nothing is left.
+func (u *unit) settle() {
+	m := u.last
 	switch {
+	case u.wanted && u.next != nil:
+		u.promote()
+	case !u.wanted && len(u.leaving) > 0:
+		// Stopped means that nothing is left. When that is so we come back.
+		if u.state != Stopping {
+			u.move(cleanup, u.by, "")
+		}
+		return
 	case !u.wanted:
 		u.move(gone, u.by, "")
 	case u.renewing != "":
@@ -108,8 +115,9 @@ func (u *unit) conclude(r *run, exit supervise.Exit, output []string) {
 		u.renewing = ""
 		u.begin(again, by, "")
 	default:
-		u.judge(r, exit, output)
+		u.judge(m.run, m.exit, m.output)
 	}
+	u.last = concluded{}
 }
 
 // judge asks the policy what follows a run that ended by itself, or was ended
@@ -220,4 +228,5 @@ const (
 	byWatchdog = "watchdog"
 	byProbe    = "probe"
 	byRecycle  = "recycle"
+	byRollBack = "roll back"
 )

@@ -93,10 +93,11 @@ func (f *fakeSpawner) living() []*fakeChild {
 	return slices.DeleteFunc(slices.Clone(f.children), (*fakeChild).ended)
 }
 
-// named gives the newest process of a place such as web/1.
+// named gives the newest process of a place such as web/1, or the one that is named
+// such as web/1.3.
 func (f *fakeSpawner) named(place string) *fakeChild {
 	for _, c := range slices.Backward(f.living()) {
-		if keyOf(c.spec.Name) == place {
+		if keyOf(c.spec.Name) == place || c.spec.Name == place {
 			return c
 		}
 	}

@@ -41,6 +41,9 @@ func (u *unit) wantUp(m wish) {
 	switch {
 	case u.state == Stopping:
 		u.renewing, w.from = m.by, u.number+1
+		if u.last.run != nil {
+			u.settle()
+		}
 	case !u.state.alive():
 		w.from = u.number + 1
 		u.fresh()

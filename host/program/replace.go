@@ -16,6 +16,7 @@ type renewal struct {
 	how    config.Reload   // replace or restart
 	before time.Time
 	by     string
+	anew   bool           // somebody asked for it: former failures do not count
 	reply  chan<- outcome // gets one answer; has room for it
 }
 
@@ -24,7 +25,7 @@ func (m renewal) refuse(err error) { m.reply <- outcome{err: err} }
 func (m renewal) apply(u *unit) {
 	switch {
 	case !u.wanted:
-		m.refuse(errStoppedMeanwhile)
+		m.reply <- outcome{state: u.state, err: errStoppedMeanwhile}
 	case m.how == config.ReloadReplace && u.state == Ready && u.isOlder(m):
 		u.replace(m)
 	default:
@@ -45,6 +46,9 @@ func (u *unit) restart(m renewal) {
 	switch u.state {
 	case Stopping:
 		u.renewing = m.by
+		if u.last.run != nil {
+			u.settle()
+		}
 	case Starting, Ready:
 		if u.joins(m) {
 			w.from = u.run.number
@@ -54,6 +58,9 @@ func (u *unit) restart(m renewal) {
 		w.from = u.number + 1
 		u.renewing = m.by
 		u.dropWaiters(goalUp, errRestartedMeanwhile)
+		if m.anew {
+			u.fresh()
+		}
 		u.stop(u.run, m.by, true)
 		u.move(ending, m.by, "")
 	default:
@@ -85,7 +92,7 @@ var (
 // replace starts a successor beside what runs.
 func (u *unit) replace(m renewal) {
 	if u.next != nil {
-		m.refuse(errBusy)
+		m.reply <- outcome{state: u.state, err: errBusy}
 		return
 	}
 	u.next = u.launch(true, m.def)
@@ -185,5 +192,8 @@ func (u *unit) depart(r *run) {
 		exit := r.child.Exit()
 		r.over, r.cause = true, causeOf(r, exit)
 		u.record(r, exit, nil)
+	}
+	if u.last.run != nil {
+		u.settle()
 	}
 }

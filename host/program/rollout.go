@@ -19,24 +19,31 @@ type rollout struct {
 }
 
 // run renews batch after batch, each once the one before is ready. The first
-// failure ends it; if the definition has changed, those that run on the new one
-// already go back to the old one.
-func (o rollout) run(old *config.Program) error {
-	o.program.turn <- struct{}{}
-	defer func() { <-o.program.turn }()
+// failure ends it; if the definition has changed from old, those that run on the
+// new one already go back.
+func (o rollout) run(old *config.Program) Result {
+	p := o.program
+	p.turn <- struct{}{}
+	defer func() { <-p.turn }()
+	result := Result{Program: p.name}
 	renewed := make(map[*unit]bool)
-	for {
+	states := make(map[*unit]State)
+	for result.Err == nil {
 		batch := o.batch(renewed)
 		if len(batch) == 0 {
-			return nil
+			break
 		}
-		if err := o.renew(batch, o.def); err != nil {
-			if old != nil && needsProcess(old, o.def) {
-				o.back(old, renewed)
-			}
-			return err
-		}
+		o.renew(batch, o.def, states, &result)
 	}
+	if result.Err != nil && old != nil && needsProcess(old, o.def) {
+		o.back(old, renewed, states)
+	}
+	var all []State
+	for _, s := range states {
+		all = append(all, s)
+	}
+	result.State = worst(all)
+	return result
 }
 
 // batch picks the next instances and marks them.
@@ -54,56 +61,46 @@ func (o rollout) batch(renewed map[*unit]bool) []*unit {
 	return batch
 }
 
-// renew gives the first failure. That an instance was stopped meanwhile is none.
-func (o rollout) renew(units []*unit, def *config.Program) error {
-	replies := make(chan outcome, len(units))
-	for _, u := range units {
-		u.tell(renewal{def: def, how: o.how, before: o.before, by: o.by, reply: replies})
+// renew waits for new processes of some instances. That one was stopped meanwhile
+// is no failure.
+func (o rollout) renew(units []*unit, def *config.Program, states map[*unit]State, result *Result) {
+	replies := make([]chan outcome, len(units))
+	for i, u := range units {
+		replies[i] = make(chan outcome, 1)
+		u.tell(renewal{
+			def: def, how: o.how, before: o.before, by: o.by, anew: o.by == byRestart || o.by == byReload, reply: replies[i],
+		})
 	}
-	var failed error
-	for range units {
-		r := <-replies
-		if r.err == nil || errors.Is(r.err, errStoppedMeanwhile) || errors.Is(r.err, errLeft) {
-			continue
-		}
-		if failed == nil {
-			failed = &rolloutError{err: r.err, output: r.output}
+	for i, u := range units {
+		switch r := <-replies[i]; {
+		case errors.Is(r.err, errLeft):
+		case errors.Is(r.err, errStoppedMeanwhile):
+			states[u], result.Remark = r.state, r.err.Error()
+		case r.err != nil && result.Err == nil:
+			result.Err, result.Output = r.err, r.output
+			fallthrough
+		default:
+			states[u] = r.state
 		}
 	}
-	return failed
 }
 
 // back takes those that were renewed to their old definition, all at a time: they
-// have been well with it. Whether that works is not waited for.
-func (o rollout) back(old *config.Program, renewed map[*unit]bool) {
+// have been well with it.
+func (o rollout) back(old *config.Program, renewed map[*unit]bool, states map[*unit]State) {
 	s := o.program.set
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, u := range o.program.units {
+	var units []*unit
+	for _, u := range o.program.kept() {
 		if renewed[u] {
-			u.tell(renewal{def: old, how: o.how, by: "roll back", reply: make(chan outcome, 1)})
+			units = append(units, u)
 		} else {
 			u.tell(settings{def: old})
 		}
 	}
-}
-
-// rolloutError carries the output of what failed.
-type rolloutError struct {
-	err    error
-	output []string
-}
-
-func (e *rolloutError) Error() string { return e.err.Error() }
-func (e *rolloutError) Unwrap() error { return e.err }
-
-// result makes the answer to a command of how a rollout went.
-func (p *program) result(err error) Result {
-	r := Result{Program: p.name, State: p.set.stateOf(p), Err: err}
-	if failed, ok := errors.AsType[*rolloutError](err); ok {
-		r.Err, r.Output = failed.err, failed.output
-	}
-	return r
+	s.mu.Unlock()
+	o.by = byRollBack
+	o.renew(units, old, states, new(Result))
 }
 
 // recycle implements surroundings.
@@ -130,8 +127,8 @@ func (p *program) nurse(u *unit, r *run, by, why string, action config.Reload) {
 		def := p.def
 		p.set.mu.Unlock()
 		o := rollout{program: p, how: action, def: def, before: time.Now(), by: by, only: u}
-		if err := o.run(nil); err != nil {
-			p.warn(r, fmt.Sprintf("it was to be renewed (%s: %s): %v", by, why, err))
+		if result := o.run(nil); result.Err != nil {
+			p.warn(r, fmt.Sprintf("it was to be renewed (%s: %s): %v", by, why, result.Err))
 		}
 	})
 }

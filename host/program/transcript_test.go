@@ -121,21 +121,23 @@ func (s *stage) note(e Event) {
 		if !e.Next.IsZero() {
 			text += fmt.Sprintf(" (again in %v)", time.Until(e.Next))
 		}
-		s.add(e.Place.Program, "%s", text)
+		s.add(who(e.Place), "%s", text)
 	case Ended:
 		by := ""
 		if e.Run.By != "" {
 			by = " by " + e.Run.By
 		}
-		s.add(e.Place.Program, "%s ended%s: %s", e.Place, by, e.Run.Cause)
+		s.add(who(e.Place), "%s ended%s: %s", e.Place, by, e.Run.Cause)
 	case Replaced:
-		s.add(e.Place.Program, "%s replaces %s by %s", e.Place, e.Old, e.By)
+		s.add(who(e.Place), "%s replaces %s by %s", e.Place, e.Old, e.By)
 	case Said:
-		s.add(e.Place.Program, "%s says %s", e.Place, e.Text)
+		s.add(who(e.Place), "%s says %s", e.Place, e.Text)
 	case Warned:
-		s.add(e.Place.Program, "%s warning: %s", e.Place, e.Text)
+		s.add(who(e.Place), "%s warning: %s", e.Place, e.Text)
 	}
 }
+
+func who(p Place) string { return fmt.Sprintf("%s/%d", p.Program, p.Instance) }
 
 // take gives what has happened since the last call. What happens to several
 // programs at one time has no order.
@@ -310,7 +312,7 @@ func (s *stage) happen(verb string, args []string) error {
 // runOf finds the run of a process. The instances' goroutines all wait, so that
 // looking at what is theirs is no race.
 func (s *stage) runOf(place string, c *fakeChild) (*unit, *run) {
-	name, instance, _ := strings.Cut(place, "/")
+	name, instance, _ := strings.Cut(keyOf(place), "/")
 	n, _ := strconv.Atoi(instance)
 	s.set.mu.Lock()
 	defer s.set.mu.Unlock()

@@ -74,13 +74,14 @@ type unit struct {
 	by       string
 	says     string
 	wanted   bool
-	wish     uint64 // number of the command that said so
-	removed  bool   // it leaves once nothing of it runs
-	renewing string // who asked for the next run when this one is over; empty if nobody did
-	run      *run   // what it keeps; nil without a process or a start under way
-	next     *run   // what is to take over from run
-	leaving  []*run // what was replaced or given up and is not gone yet
-	number   int    // generations begun
+	wish     uint64    // number of the command that said so
+	removed  bool      // it leaves once nothing of it runs
+	renewing string    // who asked for the next run when this one is over; empty if nobody did
+	run      *run      // what it keeps; nil without a process or a start under way
+	next     *run      // what is to take over from run
+	leaving  []*run    // what was replaced or given up and is not gone yet
+	last     concluded // an end of which it is not decided yet what follows
+	number   int       // generations begun
 	policy   policy
 	caring   bool // something is being done about a run that is not well, or too old
 	restarts int

@@ -179,7 +179,7 @@ func (s *Set) Restart(ctx context.Context, names []string) []Result {
 		s.mu.Lock()
 		def := p.def
 		s.mu.Unlock()
-		return p.result(rollout{program: p, how: config.ReloadRestart, def: def, before: now, by: byRestart}.run(nil))
+		return rollout{program: p, how: config.ReloadRestart, def: def, before: now, by: byRestart}.run(nil)
 	})
 }
 
@@ -209,7 +209,7 @@ func (s *Set) reload(p *program, before time.Time) Result {
 	case def.Reload == config.ReloadNone:
 		return Result{Program: p.name, State: s.stateOf(p), Remark: "reload = none: it was left alone"}
 	}
-	return p.result(rollout{program: p, how: wayOf(def), def: def, before: before, by: byReload}.run(nil))
+	return rollout{program: p, how: wayOf(def), def: def, before: before, by: byReload}.run(nil)
 }
 
 // Signal sends a signal to the main process of each instance of programs.

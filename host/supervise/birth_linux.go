@@ -159,14 +159,17 @@ func (b *birth) deliver() error {
 		return b.reason(err)
 	}
 	p := b.process
-	p.pid, p.started = pid, time.Now()
-	if p.ref, err = newPidfd(*b.attr.Sys.PidFD); err != nil {
-		return errors.Join(err, abandon(pid))
+	p.pid, p.started, p.ref = pid, time.Now(), pidfd(*b.attr.Sys.PidFD)
+	if p.ref < 0 {
+		return errors.Join(fmt.Errorf("the system has no descriptors for processes: %w", errors.ErrUnsupported), abandon(pid))
 	}
-	if b.gate == nil {
-		return nil
+	if b.gate != nil {
+		err = b.equip(pid)
 	}
-	if err := b.equip(pid); err != nil {
+	if err == nil {
+		err = b.spawner.welcome(p)
+	}
+	if err != nil {
 		return errors.Join(err, abandon(pid), p.ref.close())
 	}
 	return nil

@@ -9,8 +9,9 @@ type Sink interface {
 	// Finish says that no more comes. A last line without a newline counts as a
 	// line.
 	Finish()
-	// Rest gives the last line as far as it has come, for whoever goes on in our
-	// place; it is empty after a newline. Finish is not called then.
+	// Rest gives the last line as far as it has come; it is empty after a newline.
+	// Whoever goes on in our place writes it to a new Sink, before what comes then.
+	// Finish is not called in this case.
 	Rest() []byte
 }
 

@@ -78,8 +78,8 @@ func (p *pumps) open(name string, sink Sink, t *tail) (o *output, theirs *os.Fil
 }
 
 // adopt goes on with the stream of a process that another Spawner has started. It
-// works on a copy of pipe, the read end. rest is the unfinished line that the Sink
-// goes on with.
+// works on a copy of pipe, the read end. rest is the unfinished line; the Sink gets
+// it first, and so goes on with it.
 func (p *pumps) adopt(name string, pipe syscall.Conn, sink Sink, t *tail, rest []byte) (*output, error) {
 	own, err := inherit.Dup(pipe, "output")
 	if err != nil {
@@ -89,7 +89,9 @@ func (p *pumps) adopt(name string, pipe syscall.Conn, sink Sink, t *tail, rest [
 	if err != nil {
 		return nil, errors.Join(err, own.Close())
 	}
-	o.tail.hold(rest)
+	if len(rest) > 0 {
+		o.write(rest)
+	}
 	return o, nil
 }
 

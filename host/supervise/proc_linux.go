@@ -18,6 +18,7 @@ type procStat struct {
 	group   int
 	session int
 	ticks   uint64 // of the clock from the start of the system to that of the process
+	environ bool   // its environment is there; it is not in the middle of an exec, or for those who may not know
 	code    int    // wait status, once it has exited; 0 for those who may not know
 }
 
@@ -52,6 +53,7 @@ func parseStat(line []byte) (procStat, error) {
 	s.ticks, err = strconv.ParseUint(fields[19], 10, 64)
 	errs = append(errs, err)
 	if len(fields) > 49 {
+		s.environ = fields[48] != "0"
 		s.code, err = strconv.Atoi(fields[49])
 		errs = append(errs, err)
 	}
@@ -111,6 +113,35 @@ func invocationOf(pid int, buf []byte) (id string, grown []byte) {
 		}
 	}
 	return "", grown
+}
+
+// childrenOf gives the children of a process, of all its threads. While others
+// reap some of them, one may be left out.
+func childrenOf(pid int) []int {
+	threads, err := os.Open(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return nil
+	}
+	defer threads.Close()
+	names, err := threads.Readdirnames(-1)
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	var buf []byte
+	for _, name := range names {
+		text, err := readProcWhole(fmt.Sprintf("/proc/%d/task/%s/children", pid, name), buf)
+		if err != nil {
+			continue
+		}
+		for field := range bytes.FieldsSeq(text) {
+			if child, err := strconv.Atoi(string(field)); err == nil {
+				pids = append(pids, child)
+			}
+		}
+		buf = text[:0]
+	}
+	return pids
 }
 
 // processes gives the numbers of all processes; without /proc there are none.

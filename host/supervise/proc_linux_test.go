@@ -9,14 +9,14 @@ import (
 )
 
 func TestStatOfAnyName(t *testing.T) {
-	rest := " S 7 8 9 0 -1 4194304 100 0 0 0 1 2 0 0 20 0 1 0 123456789 0" + strings.Repeat(" 0", 28) + " 256"
-	want := procStat{state: 'S', parent: 7, group: 8, session: 9, ticks: 123456789, code: 256}
+	rest := " S 7 8 9 0 -1 4194304 100 0 0 0 1 2 0 0 20 0 1 0 123456789 0" + strings.Repeat(" 0", 27) + " 140000 256"
+	want := procStat{state: 'S', parent: 7, group: 8, session: 9, ticks: 123456789, environ: true, code: 256}
 	for _, name := range []string{"cat", "a b", ") Z 1 1 1", "(((", "\n", ""} {
 		if got, err := parseStat([]byte("42 (" + name + ")" + rest)); err != nil || got != want {
 			t.Errorf("%q: %+v, %v", name, got, err)
 		}
 	}
-	if got, err := parseStat([]byte("42 (cat)" + rest[:len(rest)-4])); err != nil || got.code != 0 {
+	if got, err := parseStat([]byte("42 (cat)" + rest[:len(rest)-11])); err != nil || got.code != 0 || got.environ {
 		t.Errorf("an old system: %+v, %v", got, err)
 	}
 }

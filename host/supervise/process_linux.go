@@ -6,15 +6,18 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dserver/dserver/host/cgroup"
 )
 
 // killLimit is how long Stop waits for a killed process. Only one that hangs in
 // the kernel takes longer.
-const killLimit = 5 * time.Second
+const killLimit = 2 * sweepLimit
 
 // Process is one started process.
 type Process struct {
@@ -23,14 +26,19 @@ type Process struct {
 	pid        int
 	invocation string
 	started    time.Time
-	ref        *pidfd
+	order      uint64 // of the birth
+	child      bool   // of ours, so that nobody else can reap it
+	group      *cgroup.Group
 	outputs    []*output
 	tail       tail
+	open       atomic.Int32 // what is to come yet before it is done: its burial, the ends of its outputs
 	done       chan struct{}
 
 	mu     sync.Mutex
-	reaped bool // its number and its group may belong to others
+	ref    pidfd // noPidfd once it is reaped
+	reaped bool  // its number and its group may belong to others
 	exit   Exit
+	kin    []member // descendants in sessions of their own, from before it was told to end
 }
 
 // Name is what the Spec said.
@@ -74,27 +82,59 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	return fmt.Errorf("cannot send %v to %s (pid %d): %w", sig, p.name, p.pid, err)
 }
 
-// Kill kills the process and its whole group at once. What else is in its
-// session is killed before Done is closed.
+// Kill kills the process and its whole group at once: the control group if it has
+// one, else the group of processes. What else came of it is killed before Done is
+// closed.
 func (p *Process) Kill() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.reaped {
 		return os.ErrProcessDone
 	}
-	if err := unix.Kill(-p.pid, unix.SIGKILL); err != nil {
+	p.remember()
+	if err := p.killGroup(); err != nil {
 		return fmt.Errorf("cannot kill %s (pid %d): %w", p.name, p.pid, err)
 	}
 	return nil
 }
 
+// killGroup is for a process that has not been reaped.
+func (p *Process) killGroup() error {
+	if p.group != nil && p.group.Kill() == nil {
+		return nil
+	}
+	return os.NewSyscallError("kill", unix.Kill(-p.pid, unix.SIGKILL))
+}
+
+// remember takes note of descendants that will not be known by their parents when
+// these have ended. Who has a control group needs none of it.
+func (p *Process) remember() {
+	if p.group != nil {
+		return
+	}
+	known := make(map[int]bool)
+	for _, m := range p.kin {
+		known[m.pid] = !m.ref.exited()
+	}
+	p.kin = append(p.kin, strays(p.pid, known)...)
+}
+
+func (p *Process) takeKin() []member {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	kin := p.kin
+	p.kin = nil
+	return kin
+}
+
 // Stop makes the process end: it goes down the ladder, kills, and returns after
 // Done. When ctx ends it kills at once. A process that has ended already gives a
-// report of that. The error is for one that even SIGKILL did not end in 5
-// seconds.
+// report of that. The error is for one that even SIGKILL did not end in
+// 10 seconds.
 func (p *Process) Stop(ctx context.Context, ladder Ladder) (StopReport, error) {
 	began := time.Now()
 	report := StopReport{}
+	p.prepare()
 	for _, rung := range ladder.orDefault() {
 		if p.ended() || ctx.Err() != nil {
 			break
@@ -139,6 +179,23 @@ func (p *Process) take(ctx context.Context, rung Rung, report *StopReport) {
 	}
 }
 
+// prepare is for the beginning of a stop.
+func (p *Process) prepare() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.reaped {
+		p.remember()
+	}
+}
+
+// settle takes note that one of the things has come that it takes to be done.
+func (p *Process) settle() {
+	if p.open.Add(-1) == 0 {
+		p.spawner.drop(p)
+		close(p.done)
+	}
+}
+
 func (p *Process) ended() bool {
 	select {
 	case <-p.done:
@@ -180,5 +237,9 @@ func (p *Process) reap(exit Exit) bool {
 		exit.Code = status.ExitStatus()
 	}
 	p.reaped, p.exit = true, exit
+	p.spawner.dismiss(p.ref)
+	// It is our own and nobody else has closed it.
+	_ = p.ref.close()
+	p.ref = noPidfd
 	return true
 }

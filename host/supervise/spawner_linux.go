@@ -1,10 +1,12 @@
 package supervise
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/dserver/dserver/internal/group"
 )
@@ -15,16 +17,26 @@ type Spawner struct {
 	watchers *group.Group
 	pumps    *pumps
 
+	exits exits
+
 	// family is held while a process is born and while one is buried, so that
 	// whoever holds it sees every child either running, or exited and unreaped, or
 	// with its exit written down.
-	family sync.Mutex
+	family   sync.Mutex
+	children map[int]*Process // not reaped, by pid; guarded by family
+
+	mu     sync.Mutex
+	all    map[*Process]bool // not done
+	births uint64
 }
 
 // New returns a Spawner.
 func New(o Options) *Spawner {
 	watchers := group.New(context.Background(), nil)
-	return &Spawner{mark: o.Mark, watchers: watchers, pumps: newPumps(watchers)}
+	return &Spawner{
+		mark: o.Mark, watchers: watchers, pumps: newPumps(watchers),
+		children: make(map[int]*Process), all: make(map[*Process]bool),
+	}
 }
 
 // Wait returns nil once all processes have ended, or an error that names those
@@ -37,7 +49,10 @@ func (s *Spawner) Start(spec Spec) (*Process, error) {
 	if err := spec.validate(); err != nil {
 		return nil, err
 	}
-	p := &Process{spawner: s, name: spec.Name, invocation: newInvocation(s.mark), done: make(chan struct{})}
+	p := &Process{
+		spawner: s, name: spec.Name, invocation: newInvocation(s.mark), child: true, group: spec.Group,
+		ref: noPidfd, done: make(chan struct{}),
+	}
 	err := checkMark(s.mark)
 	if err == nil {
 		err = s.spawn(p, spec)
@@ -45,35 +60,45 @@ func (s *Spawner) Start(spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", spec.Name, err)
 	}
-	over := make(chan struct{}, len(p.outputs))
-	for _, o := range p.outputs {
-		o.start(func() { over <- struct{}{} })
-	}
-	s.watchers.Go(spec.Name, func(context.Context) { s.watch(p, over) })
 	return p, nil
 }
 
-// watch follows a process to its end.
-func (s *Spawner) watch(p *Process, over <-chan struct{}) {
-	defer close(p.done)
-	defer p.ref.close()
-	for {
-		// Nothing but the exit ends this wait: there is no deadline, and nobody
-		// else closes the descriptor.
-		_ = p.ref.wait(time.Time{})
-		exit := Exit{Started: p.started, Ended: time.Now()}
-		exit.Swept, exit.Left = sweep(p.pid)
-		s.family.Lock()
-		gone := p.reap(exit)
-		s.family.Unlock()
-		if gone {
-			break
-		}
+// welcome takes a process in that has just been born, or adopted: p.pid, p.ref and
+// p.outputs are there. It is called with the family lock held.
+func (s *Spawner) welcome(p *Process) error {
+	if err := s.enroll(p, p.ref); err != nil {
+		return err
 	}
+	s.children[p.pid] = p
+	s.mu.Lock()
+	s.births++
+	p.order = s.births
+	s.all[p] = true
+	s.mu.Unlock()
+	p.open.Store(1 + int32(len(p.outputs)))
 	for _, o := range p.outputs {
-		o.finish()
+		o.start(p.settle)
 	}
-	for range p.outputs {
-		<-over
+	return nil
+}
+
+// forget is for a process that has been reaped.
+func (s *Spawner) forget(p *Process) {
+	if s.children[p.pid] == p {
+		delete(s.children, p.pid)
 	}
+}
+
+// drop is for a process that is done.
+func (s *Spawner) drop(p *Process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, p)
+}
+
+// list gives the processes that are not done, in the order of their births.
+func (s *Spawner) list() []*Process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(s.all), func(a, b *Process) int { return cmp.Compare(a.order, b.order) })
 }

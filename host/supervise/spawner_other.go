@@ -20,6 +20,12 @@ func New(Options) *Spawner { return &Spawner{} }
 // Marked finds nothing.
 func Marked(mark string) ([]Found, error) { return nil, checkMark(mark) }
 
+// Subreap is not supported on this system.
+func Subreap() error { return errors.ErrUnsupported }
+
+// ReapOrphans returns when ctx ends.
+func (*Spawner) ReapOrphans(ctx context.Context) { <-ctx.Done() }
+
 // Wait returns nil.
 func (*Spawner) Wait(context.Context) error { return nil }
 

@@ -1,92 +1,279 @@
 package supervise
 
 import (
-	"errors"
+	"fmt"
 	"os"
-	"strconv"
-	"time"
+	"slices"
+	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// sweepLimit is how long killed processes may take to be gone.
-const sweepLimit = time.Second
-
-// sweep kills all processes of session but its leader, and waits until they have
-// exited. It gives how many there were, and the pids of those that it could not
-// get rid of. The leader must not have been reaped: only so nobody else can have
-// its number.
-func sweep(session int) (swept int, left []int) {
-	deadline := time.Now().Add(sweepLimit)
-	seen := make(map[int]bool)
-	for {
-		members := sessionMembers(session)
-		if len(members) == 0 {
-			return len(seen), nil
+// leftovers finds what runs still of the trees of processes that have exited and
+// have not been reaped; only so nobody else can have their numbers. A member that
+// is known already is not given again. doubt says for whom it has to look again,
+// because something was moving.
+//
+// Who has a control group is asked there, which is cheap and leaves nobody out.
+// For all others together there is one look at the system: at those children of
+// ours that we did not start, if orphans come to us, else at everybody.
+func (s *Spawner) leftovers(dead []*funeral) (found map[*funeral][]member, doubt map[*funeral]bool) {
+	found, doubt = make(map[*funeral][]member), make(map[*funeral]bool)
+	var rest []*funeral
+	for _, f := range dead {
+		if members, ok := inGroup(f); ok {
+			found[f] = members
+		} else {
+			rest = append(rest, f)
 		}
-		// One call reaches the whole group, also what is being forked just now.
-		_ = unix.Kill(-session, unix.SIGKILL)
-		left = left[:0]
-		for _, m := range members {
-			seen[m.pid] = true
-			if !m.kill(deadline) {
-				left = append(left, m.pid)
+	}
+	if len(rest) == 0 {
+		return found, doubt
+	}
+	l := newLineage(s, rest, found)
+	l.search()
+	for _, f := range rest {
+		// Of everybody there is always somebody on the move.
+		doubt[f] = l.doubt && (!l.everyone || f.doubts < 2)
+	}
+	return found, doubt
+}
+
+// inGroup finds the members of a process by its control group. It tells false if
+// there is none, or it cannot say.
+func inGroup(f *funeral) (members []member, ok bool) {
+	g := f.process.group
+	if g == nil {
+		return nil, false
+	}
+	if empty, err := g.Empty(); err != nil || empty {
+		return nil, err == nil
+	}
+	pids, err := g.Pids()
+	for _, pid := range pids {
+		if ref, err := openPidfd(pid); err == nil {
+			members = append(members, member{pid: pid, ref: ref})
+		}
+	}
+	return members, err == nil
+}
+
+// lineage finds out who came of which process.
+type lineage struct {
+	spawner  *Spawner
+	dead     []*funeral
+	sessions map[int]*funeral    // by the number of the process that has exited
+	ids      map[string]*funeral // by INVOCATION_ID
+	pipes    map[string]*funeral // by what /proc says of the pipes of its output
+	everyone bool                // orphans do not come to us
+	found    map[*funeral][]member
+	seen     map[int]bool
+	buf      []byte
+	doubt    bool // somebody was on the move, and may have left somebody behind who was not looked at
+}
+
+func newLineage(s *Spawner, dead []*funeral, found map[*funeral][]member) *lineage {
+	l := &lineage{
+		spawner: s, dead: dead, sessions: make(map[int]*funeral), ids: make(map[string]*funeral),
+		everyone: !isReaper(), found: found, seen: map[int]bool{os.Getpid(): true},
+	}
+	for _, f := range dead {
+		p := f.process
+		l.ids[p.invocation] = f
+		if p.child {
+			l.sessions[p.pid] = f
+		} else {
+			// Its number may belong to somebody else by now, and its orphans do
+			// not come to us.
+			l.everyone = true
+		}
+		for _, m := range f.members {
+			l.seen[m.pid] = true
+		}
+	}
+	return l
+}
+
+// isReaper tells whether orphans become children of ours.
+func isReaper() bool {
+	var is int32
+	_, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&is)), 0)
+	return os.Getpid() == 1 || errno == 0 && is != 0
+}
+
+func (l *lineage) search() {
+	for _, pid := range l.candidates() {
+		f := l.origin(pid)
+		if f == nil {
+			continue
+		}
+		l.add(f, pid, func() bool { return l.origin(pid) == f })
+	}
+	// Known members have descendants as well.
+	for _, f := range l.dead {
+		for _, m := range f.members {
+			if !m.gone {
+				l.descend(f, m.pid)
 			}
 		}
-		if len(left) > 0 || time.Now().After(deadline) {
-			return len(seen) - len(left), left
+	}
+}
+
+// candidates are those who may be orphans, by pid.
+func (l *lineage) candidates() []int {
+	var pids []int
+	if l.everyone {
+		pids = processes()
+	} else {
+		pids = childrenOf(os.Getpid())
+	}
+	// A child of ours that is just being born is known once the family is at rest.
+	l.spawner.family.Lock()
+	defer l.spawner.family.Unlock()
+	pids = slices.DeleteFunc(pids, func(pid int) bool { return l.spawner.children[pid] != nil })
+	slices.Sort(pids)
+	return pids
+}
+
+// origin tells which process somebody came of, as far as it shows: by its session
+// or group, its environment, or its output. nil is none of ours.
+func (l *lineage) origin(pid int) *funeral {
+	sid, err := unix.Getsid(pid)
+	if err != nil {
+		l.doubt = true
+		return nil
+	}
+	if f := l.sessions[sid]; f != nil {
+		return f
+	}
+	if pgid, err := unix.Getpgid(pid); err == nil && l.sessions[pgid] != nil {
+		return l.sessions[pgid]
+	}
+	var id string
+	id, l.buf = invocationOf(pid, l.buf)
+	if id != "" {
+		return l.ids[id]
+	}
+	f := l.byOutput(pid)
+	if f == nil && !l.everyone {
+		// While somebody is becoming another program, its environment is not to be
+		// seen. It may have forked and exited meanwhile, too.
+		stat, err := readStat(pid)
+		l.doubt = l.doubt || err != nil || !stat.gone() && !stat.environ && readable(pid)
+	}
+	return f
+}
+
+// readable tells whether we may see the environment of a process.
+func readable(pid int) bool {
+	fd, err := unix.Open(fmt.Sprintf("/proc/%d/environ", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	return unix.Close(fd) == nil
+}
+
+// byOutput is for those who have put off everything else.
+func (l *lineage) byOutput(pid int) *funeral {
+	for number := 1; number <= 2; number++ {
+		target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, number))
+		if err != nil || !strings.HasPrefix(target, "pipe:") {
+			continue
+		}
+		if l.pipes == nil {
+			l.readPipes()
+		}
+		if f := l.pipes[target]; f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+func (l *lineage) readPipes() {
+	l.pipes = make(map[string]*funeral)
+	for _, f := range l.dead {
+		for _, o := range f.process.outputs {
+			// It fails if nobody can write to the pipe any more.
+			_ = o.onPipe(func(number int) error {
+				name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", number))
+				if err == nil {
+					l.pipes[name] = f
+				}
+				return err
+			})
 		}
 	}
 }
 
-type member struct {
-	pid int
-	ref *pidfd
+// add makes a member of a process that is still the one that was meant, and of
+// its descendants.
+func (l *lineage) add(f *funeral, pid int, same func() bool) {
+	if l.seen[pid] {
+		return
+	}
+	l.seen[pid] = true
+	ref, err := openPidfd(pid)
+	if err != nil {
+		l.doubt = true
+		return
+	}
+	// The number may have changed hands between the two looks.
+	if !same() {
+		l.doubt = true
+		_ = ref.close()
+		return
+	}
+	if ref.exited() {
+		// It may have had children since we began to look.
+		l.doubt = l.doubt || !f.ghosts[pid]
+		f.ghosts[pid] = true
+		// Nobody else reaps an orphan.
+		l.spawner.family.Lock()
+		ref.bury()
+		l.spawner.family.Unlock()
+		_ = ref.close()
+		return
+	}
+	l.found[f] = append(l.found[f], member{pid: pid, ref: ref})
+	l.descend(f, pid)
 }
 
-// kill tells whether the process was gone before the deadline; it is to be
-// called once.
-func (m member) kill(deadline time.Time) bool {
-	defer m.ref.close()
-	if err := m.ref.signal(unix.SIGKILL); err != nil {
-		return errors.Is(err, os.ErrProcessDone)
+func (l *lineage) descend(f *funeral, parent int) {
+	for _, pid := range childrenOf(parent) {
+		l.add(f, pid, func() bool {
+			stat, err := readStat(pid)
+			return err == nil && stat.parent == parent
+		})
 	}
-	return m.ref.wait(deadline) == nil
 }
 
-// sessionMembers finds the running processes of a session, its leader left out,
-// in the order of their numbers. Without /proc there are none to be found.
-func sessionMembers(session int) []member {
-	proc, err := os.Open("/proc")
-	if err != nil {
-		return nil
-	}
-	defer proc.Close()
-	names, err := proc.Readdirnames(-1)
-	if err != nil {
-		return nil
-	}
+// strays finds the descendants of a process that are in other sessions, besides
+// those that are known.
+func strays(ancestor int, known map[int]bool) []member {
 	var members []member
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil || pid == session || !inSession(pid, session) {
-			continue
+	for parents := []int{ancestor}; len(parents) > 0; parents = parents[1:] {
+		for _, pid := range childrenOf(parents[0]) {
+			if known[pid] {
+				continue
+			}
+			known[pid] = true
+			parents = append(parents, pid)
+			if sid, err := unix.Getsid(pid); err != nil || sid == ancestor {
+				continue
+			}
+			ref, err := openPidfd(pid)
+			if err != nil {
+				continue
+			}
+			// The number may have changed hands between the two looks.
+			if stat, err := readStat(pid); err != nil || stat.parent != parents[0] {
+				_ = ref.close()
+				continue
+			}
+			members = append(members, member{pid: pid, ref: ref})
 		}
-		ref, err := openPidfd(pid)
-		if err != nil {
-			continue
-		}
-		// The number may have changed hands between the two looks.
-		if !inSession(pid, session) || !ref.running() {
-			_ = ref.close()
-			continue
-		}
-		members = append(members, member{pid: pid, ref: ref})
 	}
 	return members
-}
-
-func inSession(pid, session int) bool {
-	sid, err := unix.Getsid(pid)
-	return err == nil && sid == session
 }

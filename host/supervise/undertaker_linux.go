@@ -1,0 +1,195 @@
+package supervise
+
+import (
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// sweepLimit is how long what a process left behind may take to be gone once it
+	// has been killed.
+	sweepLimit = 5 * time.Second
+	// deafPause is how long to wait before looking again at a process that has
+	// exited and that the system does not give us yet: somebody traces it.
+	deafPause = 10 * time.Millisecond
+	// doubtPause is how long to wait before looking again while somebody is on the
+	// move, and maxDoubts how often.
+	doubtPause = time.Millisecond
+	maxDoubts  = 50
+)
+
+// undertaker sees to what processes leave behind when they exit, and then takes
+// them from the system. It works in rounds: however many have exited, there is one
+// look at the system for all. It belongs to the goroutine of the poll.
+type undertaker struct {
+	spawner  *Spawner
+	poll     *os.File
+	funerals []*funeral         // in the order of the exits
+	members  map[pidfd]*funeral // of those who have been killed and are awaited
+}
+
+// funeral is what there is to do for one process.
+type funeral struct {
+	process *Process
+	exit    Exit
+	due     time.Time // when to look; zero while members are awaited
+	limit   time.Time // nobody is waited for longer; zero before the first look
+	members []member
+	awaited int
+	ghosts  map[int]bool // members that had exited before they were seen, by pid
+	doubts  int          // looks so far that did not show for sure that nothing is left
+}
+
+// member is somebody that a process has left behind. It has been killed.
+type member struct {
+	pid  int
+	ref  pidfd
+	gone bool
+}
+
+// notice takes note of an exit.
+func (u *undertaker) notice(ref pidfd) {
+	if f := u.members[ref]; f != nil {
+		f.bereave(ref)
+		delete(u.members, ref)
+		return
+	}
+	p := u.spawner.ward(ref)
+	// The number may have been that of another descriptor when the poll spoke.
+	if p == nil || !ref.exited() || slices.ContainsFunc(u.funerals, func(f *funeral) bool { return f.process == p }) {
+		return
+	}
+	now := time.Now()
+	u.funerals = append(u.funerals, &funeral{
+		process: p, exit: Exit{Started: p.started, Ended: now}, due: now,
+		ghosts:  make(map[int]bool),
+		members: p.takeKin(),
+	})
+}
+
+func (f *funeral) bereave(ref pidfd) {
+	for i := range f.members {
+		if f.members[i].ref == ref {
+			f.members[i].gone = true
+		}
+	}
+	if f.awaited--; f.awaited == 0 {
+		f.due = time.Now()
+	}
+}
+
+// next is when round is to be called again if nothing happens; the zero time is
+// never.
+func (u *undertaker) next() time.Time {
+	var next time.Time
+	for _, f := range u.funerals {
+		when := f.due
+		if when.IsZero() {
+			when = f.limit
+		}
+		if next.IsZero() || when.Before(next) {
+			next = when
+		}
+	}
+	return next
+}
+
+// round looks at all processes that it is time for.
+func (u *undertaker) round(now time.Time) {
+	var due []*funeral
+	for _, f := range u.funerals {
+		if f.limit.IsZero() {
+			f.limit = now.Add(sweepLimit)
+		}
+		if !f.due.IsZero() && !f.due.After(now) || !f.limit.After(now) {
+			due = append(due, f)
+		}
+	}
+	if len(due) == 0 {
+		return
+	}
+	found, doubt := u.spawner.leftovers(due)
+	buried := make(map[*funeral]bool)
+	for _, f := range due {
+		f.members = append(f.members, found[f]...)
+		if waiting := u.kill(f); waiting && f.limit.After(now) {
+			continue
+		}
+		if f.doubts++; doubt[f] && f.doubts < maxDoubts {
+			f.due = now.Add(doubtPause)
+			continue
+		}
+		buried[f] = u.bury(f, now)
+	}
+	u.funerals = slices.DeleteFunc(u.funerals, func(f *funeral) bool { return buried[f] })
+}
+
+// kill kills what is left of a process. It tells false if nothing is left.
+func (u *undertaker) kill(f *funeral) bool {
+	f.awaited = 0
+	for i, m := range f.members {
+		if m.gone || m.ref.exited() {
+			f.members[i].gone = true
+			continue
+		}
+		if f.awaited == 0 {
+			_ = f.process.killGroup() // who is not in it is killed below
+		}
+		f.awaited++
+		if u.members[m.ref] != nil {
+			continue
+		}
+		// It has been killed with all the others, or cannot be.
+		_ = m.ref.signal(unix.SIGKILL)
+		u.members[m.ref] = f
+		// Without the poll's word the limit ends the wait.
+		_ = watch(u.poll, unix.EPOLL_CTL_ADD, m.ref)
+	}
+	f.due = time.Time{}
+	return f.awaited > 0
+}
+
+// bury tells false if the process cannot be buried yet.
+func (u *undertaker) bury(f *funeral, now time.Time) bool {
+	p, s := f.process, u.spawner
+	for _, m := range f.members {
+		if m.ref.exited() {
+			f.exit.Swept++
+		} else {
+			f.exit.Left = append(f.exit.Left, m.pid)
+		}
+	}
+	slices.Sort(f.exit.Left)
+	if !s.bury(p, f) {
+		f.exit.Swept, f.exit.Left, f.due = 0, nil, now.Add(deafPause)
+		return false
+	}
+	for _, m := range f.members {
+		delete(u.members, m.ref)
+		// Whoever is left is not ours any more.
+		_ = m.ref.close()
+	}
+	p.settle()
+	return true
+}
+
+// bury takes a process and what it left behind from the system, writes down how it
+// ended, and lets its streams come to their ends.
+func (s *Spawner) bury(p *Process, f *funeral) bool {
+	s.family.Lock()
+	defer s.family.Unlock()
+	if !p.reap(f.exit) {
+		return false
+	}
+	for _, m := range f.members {
+		m.ref.bury()
+	}
+	s.forget(p)
+	for _, o := range p.outputs {
+		o.finish()
+	}
+	return true
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/cli"
+	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/rundir"
 	"github.com/dserver/dserver/sandbox"
 )
@@ -160,5 +161,6 @@ type workload struct {
 	Instance   int // from 1
 	Assignment Assignment
 	Build      *build
-	Baton      func() Baton // what goes with the order to open; nil for workers
+	Settings   config.Worker // of the process: limits, restarts and so on
+	Baton      func() Baton  // what goes with the order to open; nil for workers
 }

@@ -45,6 +45,14 @@ type WorkerLost struct {
 	Tail  []string      // its last output lines
 }
 
+// WorkerGivenUp: a lost worker is not started again, because its policy says so.
+type WorkerGivenUp struct {
+	Place  Place
+	Cause  string // exit code or signal
+	Reason string // why it was given up; empty if it ended as it may
+	Tail   []string
+}
+
 // WorkerBack: a lost worker serves again.
 type WorkerBack struct {
 	Place Place
@@ -156,6 +164,20 @@ func (e WorkerLost) record() ctl.Event {
 		data["output"] = strings.Join(e.Tail, "\n")
 	}
 	return ctl.Event{Kind: "worker_lost", Name: e.Place.Worker, Data: data, Text: text}
+}
+
+func (e WorkerGivenUp) record() ctl.Event {
+	data := e.Place.data()
+	data["cause"] = e.Cause
+	text := fmt.Sprintf("worker %s (pid %d) ended: %s", e.Place, e.Place.Pid, e.Cause)
+	if e.Reason != "" {
+		data["reason"] = e.Reason
+		text += "; given up: " + e.Reason
+	}
+	if len(e.Tail) > 0 {
+		data["output"] = strings.Join(e.Tail, "\n")
+	}
+	return ctl.Event{Kind: "worker_given_up", Name: e.Place.Worker, Data: data, Text: text}
 }
 
 func (e WorkerBack) record() ctl.Event {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/group"
 )
 
@@ -21,6 +22,9 @@ type fleet struct {
 	events *hub
 	group  *group.Group // keepers, watchers and retirements
 	limits func() limits
+	// essential is told that a worker was given up without which the master is of no
+	// use; nil if nobody is.
+	essential func(worker string, exit supervise.Exit)
 
 	retireCtx context.Context // ends when draining has lasted long enough
 	cutAll    context.CancelFunc

@@ -13,6 +13,7 @@ import (
 	"github.com/cloudflare/tableflip"
 
 	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/cgroup"
 	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/host/rundir"
@@ -33,6 +34,7 @@ type master struct {
 	group    *group.Group
 	sockets  *sockets
 	spawner  *supervise.Spawner
+	groups   *cgroup.Tree
 	keepers  *group.Group // keep programs; they outlive the order to stop
 	programs *program.Set
 	wanted   wishes // as it was remembered from before
@@ -113,6 +115,7 @@ func (m *master) run(ctx context.Context) error {
 	m.group.Go("start", m.begin)
 	m.group.Go("guard", m.guard)
 	m.group.Go("state", m.keepState)
+	m.group.Go("orphans", m.spawner.ReapOrphans)
 	m.group.Go("watchdog", m.feedWatchdog)
 	m.stand(ctx)
 	return errors.Join(m.outcome(), m.release())

@@ -16,6 +16,7 @@ import (
 	"github.com/cloudflare/tableflip"
 
 	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/cgroup"
 	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/logfile"
@@ -38,6 +39,9 @@ func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrad
 	m.group = group.New(ctx, nil)
 	m.keepers = group.New(context.WithoutCancel(ctx), nil)
 	m.spawner = supervise.New(supervise.Options{Mark: markOf(l.dir)})
+	if err := m.keepTogether(); err != nil {
+		return nil, err
+	}
 	own, err := ownBuild()
 	if err != nil {
 		return nil, err
@@ -84,6 +88,17 @@ func newSuccessor(ctx context.Context, a *App, stdout, stderr io.Writer) (*maste
 		m.plan.stopped[b.Name], m.plan.levels[b.Name] = b.Stopped, b.Level
 	}
 	return m, nil
+}
+
+// keepTogether makes sure that no process of a tree gets lost: whoever loses its
+// parent becomes a child of this process, and each tree has a control group if the
+// system lets us have one.
+func (m *master) keepTogether() (err error) {
+	if err := supervise.Subreap(); err != nil {
+		return err
+	}
+	m.groups, err = cgroup.Find(m.dir.Name + "-" + markOf(m.dir)[:8])
+	return err
 }
 
 // markOf is what the INVOCATION_ID of every process of an instance begins with, so
@@ -152,12 +167,13 @@ func (m *master) chooseRunners() {
 		m.next = &flipRunner{group: m.group, log: m.log, upgrader: m.upgrader, hand: m.bequeath, hurry: m.hurry, mark: m.logs.mark}
 	} else {
 		m.workers = &processRunner{
-			spawner: m.spawner, group: m.group, log: m.log, logs: m.logs, sockets: m.sockets,
+			spawner: m.spawner, groups: m.groups, group: m.group, log: m.log, logs: m.logs, sockets: m.sockets,
 			environ: inherit.Scrub(os.Environ()), grace: func() time.Duration { return m.currentPlan().config.OrphanGrace },
 		}
 		m.first, m.next = m.workers, m.workers
 	}
 	m.fleet = newFleet(m.group, m.first, m.events, m.limits)
+	m.fleet.essential = m.essentialEnded
 	if m.successor != nil {
 		m.fleet.begun = m.successor.given.Generation - 1
 	}

@@ -6,13 +6,24 @@ import (
 
 // findProcess finds a worker of a former master that was killed. What it wrote
 // and nobody read is in its pipes still.
-func (p *processRunner) findProcess(r workerRecord) (*supervise.Process, error) {
+func (p *processRunner) findProcess(r workerRecord) (*found, error) {
 	return p.takeProcess(r, supervise.Pipes{})
 }
 
-func (p *processRunner) takeProcess(r workerRecord, pipes supervise.Pipes) (*supervise.Process, error) {
+func (p *processRunner) takeProcess(r workerRecord, pipes supervise.Pipes) (*found, error) {
 	stdout, stderr := p.logs.outputFrom(r.Worker, r.Process.Stdout.Rest, r.Process.Stderr.Rest)
-	return p.spawner.Adopt(r.Process, pipes, supervise.Adoption{Stdout: stdout, Stderr: stderr})
+	a := supervise.Adoption{Stdout: stdout, Stderr: stderr}
+	if name := r.Process.Group; name != "" {
+		var err error
+		if a.Group, err = p.groups.Open(name); err != nil {
+			p.log.Warn("a worker goes on without its control group", "worker", r.Worker, "error", err)
+		}
+	}
+	process, err := p.spawner.Adopt(r.Process, pipes, a)
+	if err != nil {
+		return nil, err
+	}
+	return &found{workerRecord: r, process: process, group: a.Group, came: make(chan visitor, 1)}, nil
 }
 
 // recordWorkers describes the workers to the next image of this process, which
@@ -35,8 +46,8 @@ func (c *cargo) addPipes(pid int, pipes supervise.Pipes) {
 }
 
 // adoptProcess goes on with a worker process of the image before this one.
-func (h *reborn) adoptProcess(p *processRunner) func(workerRecord) (*supervise.Process, error) {
-	return func(r workerRecord) (*supervise.Process, error) {
+func (h *reborn) adoptProcess(p *processRunner) func(workerRecord) (*found, error) {
+	return func(r workerRecord) (*found, error) {
 		return p.takeProcess(r, supervise.Pipes{
 			Stdout: h.files[pipeName(r.Pid, "stdout")],
 			Stderr: h.files[pipeName(r.Pid, "stderr")],

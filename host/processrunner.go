@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/dserver/dserver/host/cgroup"
+	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/group"
 	"github.com/dserver/dserver/internal/inherit"
@@ -33,6 +35,7 @@ type processRunner struct {
 	sockets *sockets
 	doors   *reception           // where its workers come when their session has ended
 	grace   func() time.Duration // how long they serve on without a master
+	groups  *cgroup.Tree         // where workers live; nil: in that of the master
 	environ []string             // without anything of ours
 }
 
@@ -54,16 +57,16 @@ func (p *processRunner) start(_ context.Context, w workload, watch observer) (in
 		return nil, err
 	}
 	defer theirPassing.Close()
-	process, err := p.spawn(w, theirControl, theirPassing)
+	process, group, err := p.spawn(w, theirControl, theirPassing)
 	if err != nil {
 		return nil, errors.Join(err, control.Close(), passing.Close())
 	}
-	return p.accompany(r, process, control, passing)
+	return p.accompany(r, process, group, control, passing)
 }
 
 // accompany begins the control session with a worker process and looks after it.
-func (p *processRunner) accompany(r *remote, process *supervise.Process, control net.Conn, passing *net.UnixConn) (*processInstance, error) {
-	i := &processInstance{remote: r, process: process, passing: passing, sockets: p.sockets, doors: p.doors, log: p.log, done: make(chan struct{})}
+func (p *processRunner) accompany(r *remote, process *supervise.Process, group *cgroup.Group, control net.Conn, passing *net.UnixConn) (*processInstance, error) {
+	i := &processInstance{remote: r, process: process, group: group, passing: passing, sockets: p.sockets, doors: p.doors, log: p.log, done: make(chan struct{})}
 	r.listen = i.passSocket
 	err := r.attach(control)
 	i.doors.expect(i.token(), i.readmit)
@@ -82,7 +85,7 @@ func (p *processRunner) adopt(ctx context.Context, w workload, watch observer, f
 	if err != nil {
 		return nil, presence{}, err
 	}
-	i, err := p.accompany(r, f.process, f.control, f.conn)
+	i, err := p.accompany(r, f.process, f.group, f.control, f.conn)
 	if err != nil {
 		return nil, presence{}, err
 	}
@@ -98,7 +101,7 @@ func (p *processRunner) adopt(ctx context.Context, w workload, watch observer, f
 	}
 }
 
-func (p *processRunner) spawn(w workload, control, passing syscall.Conn) (*supervise.Process, error) {
+func (p *processRunner) spawn(w workload, control, passing syscall.Conn) (*supervise.Process, *cgroup.Group, error) {
 	handed := p.sockets.of(w.Assignment.Sandboxes)
 	labels := make([]string, len(handed))
 	files := make([]syscall.Conn, len(handed), len(handed)+2)
@@ -107,23 +110,38 @@ func (p *processRunner) spawn(w workload, control, passing syscall.Conn) (*super
 	}
 	env, err := inherit.Environ(labels)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	n := firstDescriptor + len(files)
 	env = append(env, fmt.Sprintf("%s=%d,%d", controlVar, n, n+1))
-	name := slotName(w.Worker, w.Instance)
-	stdout, stderr := p.logs.output(w.Worker)
-	return p.spawner.Start(supervise.Spec{
-		Name: name, Executable: w.Build.file, Args: []string{w.Build.path, "worker", name},
-		Env: slices.Concat(p.environ, env), Files: append(files, control, passing),
-		Stdout: stdout, Stderr: stderr,
-	})
+	spec, err := program.Outfit(&w.Settings.Process, p.environ)
+	if err != nil {
+		return nil, nil, err
+	}
+	if spec.Group, err = p.groups.Make(groupName(w), program.CgroupLimits(&w.Settings.Process)); err != nil {
+		return nil, nil, err
+	}
+	spec.Name = slotName(w.Worker, w.Instance)
+	spec.Executable, spec.Args = w.Build.file, []string{w.Build.path, "worker", spec.Name}
+	spec.Env, spec.Files = append(spec.Env, env...), append(files, control, passing)
+	spec.Stdout, spec.Stderr = p.logs.output(w.Worker)
+	process, err := p.spawner.Start(spec)
+	if err != nil {
+		return nil, nil, errors.Join(err, spec.Group.Remove())
+	}
+	return process, spec.Group, nil
+}
+
+// groupName is the control group of a generation: two of them may live at a time.
+func groupName(w workload) string {
+	return fmt.Sprintf("%s-%d-%d", w.Worker, w.Instance, w.Assignment.Generation)
 }
 
 // processInstance is a worker process.
 type processInstance struct {
 	*remote
 	process *supervise.Process
+	group   *cgroup.Group
 	sockets *sockets
 	doors   *reception
 	log     *slog.Logger
@@ -136,6 +154,9 @@ type processInstance struct {
 // await lets go of what belonged to the process once it has ended.
 func (i *processInstance) await() {
 	<-i.process.Done()
+	if err := i.group.Remove(); err != nil {
+		i.log.Warn("a control group is left", "worker", i.process.Name(), "error", err)
+	}
 	i.doors.forget(i.token())
 	i.line.end()
 	_ = i.control.Close() // the session has ended with the process
@@ -235,7 +256,7 @@ func (i *processInstance) Done() <-chan struct{} { return i.done }
 // Exit implements lifecycle.
 func (i *processInstance) Exit() exit {
 	x := i.process.Exit()
-	return exit{Cause: i.cause(x.String()), Tail: i.process.Tail()}
+	return exit{Cause: i.cause(x.String()), Tail: i.process.Tail(), Process: x}
 }
 
 var _ instance = (*processInstance)(nil)

@@ -27,7 +27,7 @@ const notifySocket = "ntf.sock"
 // newPrograms makes what keeps the programs of this master.
 func (m *master) newPrograms() (*program.Set, error) {
 	return program.New(program.Options{
-		Spawner: m.spawner, Group: m.keepers, Log: m.log, Environ: inherit.Scrub(os.Environ()),
+		Spawner: m.spawner, Cgroups: m.groups, Group: m.keepers, Log: m.log, Environ: inherit.Scrub(os.Environ()),
 		Sinks: m.logs.program, Sockets: m.programSockets, NotifySocket: filepath.Join(m.dir.Path, notifySocket),
 		Limits: func() program.Limits {
 			l := m.limits()

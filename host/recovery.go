@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/cgroup"
 	"github.com/dserver/dserver/host/supervise"
 )
 
@@ -21,19 +22,20 @@ const comingLimit = 3 * time.Second
 type found struct {
 	workerRecord
 	process *supervise.Process
+	group   *cgroup.Group
 	came    chan visitor // capacity 1
 	conn    *net.UnixConn
 	control net.Conn
 }
 
 // findWorkers finds the processes of the former master's workers.
-func (m *master) findWorkers(records []workerRecord, adopt func(workerRecord) (*supervise.Process, error)) error {
+func (m *master) findWorkers(records []workerRecord, adopt func(workerRecord) (*found, error)) error {
 	for _, r := range records {
-		process, err := adopt(r)
+		f, err := adopt(r)
 		if err != nil {
 			return err
 		}
-		m.found = append(m.found, &found{workerRecord: r, process: process, came: make(chan visitor, 1)})
+		m.found = append(m.found, f)
 	}
 	return nil
 }
@@ -113,6 +115,7 @@ func (m *master) adoptWorker(ctx context.Context, f *found) error {
 	}
 	w := workload{Worker: f.Worker, Instance: f.Instance, Assignment: f.Assignment}
 	w.Assignment.Config = m.currentPlan().content
+	w.Settings, _ = m.currentPlan().config.Worker(f.Worker)
 	var err error
 	if w.Build, err = m.buildOf(f); err != nil {
 		return err

@@ -219,6 +219,9 @@ func (m *master) release() error {
 			errs = append(errs, m.lock.Close())
 		}
 	}
+	if mine {
+		errs = append(errs, m.groups.Close())
+	}
 	for _, b := range m.builds {
 		b.close()
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/host/supervise"
 )
 
@@ -15,18 +16,20 @@ type slot struct {
 	fleet    *fleet
 	worker   string
 	instance int
-	backoff  supervise.Backoff
 
 	mu       sync.Mutex
-	work     workload      // what a lost generation is started from
-	current  *generation   // serving, or the one that was lost last
-	coming   *generation   // that is started in the place of a lost one
-	numbers  int           // generations begun here
-	restarts int           // after losses, since the last reload
-	lost     string        // why the last one was lost
-	waiting  bool          // between a loss and the next start
-	released bool          // nothing is kept here any more
-	changed  chan struct{} // closed when current or released was changed from outside
+	work     workload    // what a lost generation is started from
+	current  *generation // serving, or the one that was lost last
+	coming   *generation // that is started in the place of a lost one
+	numbers  int         // generations begun here
+	restarts int         // after losses, since the last reload
+	lost     string      // why the last one was lost
+	policy   supervise.Restarts
+	given    supervise.Decision // why nothing is started any more, if that is so
+	ended    bool               // nothing is started any more until somebody resets it
+	waiting  bool               // between a loss and the next start
+	released bool               // nothing is kept here any more
+	changed  chan struct{}      // closed when current or released was changed from outside
 }
 
 func newSlot(f *fleet, worker string, instance, begun int) *slot {
@@ -77,9 +80,19 @@ func (s *slot) adopt(g *generation) (old *generation) {
 	defer s.mu.Unlock()
 	old = s.current
 	s.current, s.work = g, g.work
-	s.restarts, s.lost, s.waiting, s.backoff = 0, "", false, supervise.Backoff{}
+	s.restarts, s.lost, s.waiting, s.ended = 0, "", false, false
+	s.policy = program.RestartsOf(g.work.Settings.Keep)
 	s.signalLocked()
 	return old
+}
+
+// reset forgets failures: what was given up is started again.
+func (s *slot) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.restarts, s.ended = 0, false
+	s.policy.Reset()
+	s.signalLocked()
 }
 
 // release stops keeping: the current generation is returned for the caller to
@@ -109,12 +122,23 @@ func (s *slot) keep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-changed:
-		case <-g.gone:
+		case <-s.loss(g):
 			if s.isLost(g) {
 				s.revive(ctx, g)
 			}
 		}
 	}
+}
+
+// loss is closed when something is to be done about the end of g; nil while nothing
+// is to be started any more.
+func (s *slot) loss(g *generation) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return nil
+	}
+	return g.gone
 }
 
 func (s *slot) watched() (*generation, <-chan struct{}, bool) {
@@ -135,31 +159,50 @@ func (s *slot) isLost(g *generation) bool {
 func (s *slot) revive(ctx context.Context, g *generation) {
 	lostAt := time.Now()
 	for {
-		delay, changed := s.recordLoss(g)
-		s.fleet.events.publish(WorkerLost{Place: g.place(), Cause: g.exit().Cause, Delay: delay, Tail: g.exit().Tail})
-		if !s.pause(ctx, delay, changed) {
+		next, changed := s.recordLoss(g)
+		if !next.Again {
+			s.giveUp(g, next)
 			return
 		}
-		next := s.next(s.definition())
-		if s.tryServe(ctx, next, changed) {
-			s.fleet.events.publish(WorkerBack{Place: next.place(), Took: time.Since(lostAt)})
+		s.fleet.events.publish(WorkerLost{Place: g.place(), Cause: g.exit().Cause, Delay: next.After, Tail: g.exit().Tail})
+		if !s.pause(ctx, next.After, changed) {
+			return
+		}
+		again := s.next(s.definition())
+		if s.tryServe(ctx, again, changed) {
+			s.fleet.events.publish(WorkerBack{Place: again.place(), Took: time.Since(lostAt)})
 			return
 		}
 		if !s.isLost(g) || ctx.Err() != nil {
 			return
 		}
-		s.replaceLost(next)
-		g = next
+		s.replaceLost(again)
+		g = again
 	}
 }
 
-func (s *slot) recordLoss(g *generation) (time.Duration, <-chan struct{}) {
+// giveUp notes that nothing is started here any more, because the policy says so.
+func (s *slot) giveUp(g *generation, d supervise.Decision) {
+	x := g.exit()
+	s.mu.Lock()
+	s.ended, s.given, s.waiting = true, d, false
+	s.mu.Unlock()
+	s.fleet.events.publish(WorkerGivenUp{Place: g.place(), Cause: x.Cause, Reason: d.Fatal, Tail: x.Tail})
+	if s.fleet.essential != nil && g.work.Settings.Essential {
+		s.fleet.essential(s.worker, x.Process)
+	}
+}
+
+func (s *slot) recordLoss(g *generation) (supervise.Decision, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.restarts++
 	s.waiting = true
 	s.lost = g.exit().Cause
-	return s.backoff.Next(g.started, time.Now()), s.changed
+	x := g.exit()
+	state, _ := g.snapshot()
+	run := supervise.Run{Started: g.started, Ended: time.Now(), Exit: x.Process, Failed: state != Gone || x.Process.Ended.IsZero()}
+	return s.policy.Next(run), s.changed
 }
 
 func (s *slot) definition() workload {

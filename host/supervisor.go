@@ -172,8 +172,28 @@ func (m *master) Reset(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResu
 		return ctl.ActionResult{}, err
 	}
 	defer give()
-	results := m.programs.Reset(ctx, r.Names)
-	return ctl.ActionResult{Results: actionsOf(results)}, problemOf(results)
+	var result ctl.ActionResult
+	for _, name := range r.Names {
+		if m.isWorker(name) {
+			m.resetWorker(name)
+			result.Results = append(result.Results, ctl.Action{Name: name, State: Starting.String()})
+			continue
+		}
+		results := m.programs.Reset(ctx, []string{name})
+		if err := problemOf(results); err != nil {
+			return result, err
+		}
+		result.Results = append(result.Results, actionsOf(results)...)
+	}
+	return result, nil
+}
+
+func (m *master) resetWorker(name string) {
+	for _, s := range m.fleet.all() {
+		if s.worker == name {
+			s.reset()
+		}
+	}
 }
 
 // wishes are what somebody asked for against what is configured. It is remembered

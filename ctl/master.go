@@ -65,8 +65,8 @@ type Supervisor interface {
 	// Upgrade puts another build in the place of the running master. Like Reload it
 	// answers with a result, and no error, once an upgrade was decided on. The
 	// process is another program when it succeeds in place: so it returns
-	// [OutcomeMoved] right before that, or not at all, and the new image is asked
-	// with Resume.
+	// [OutcomeMoved] before that, once [Server.Drain] is done, or not at all; and the
+	// new image is asked with Resume.
 	Upgrade(ctx context.Context, r UpgradeRequest) (UpgradeResult, error)
 }
 

@@ -44,13 +44,16 @@ type image struct {
 	failed chan struct{} // gets a value when it goes on after all
 	done   *os.File      // gets a line for each signal
 
+	after *group.Group
+
 	mu      sync.RWMutex
 	leaving bool
+	result  ctl.UpgradeResult // of the last one that came to nothing here
 }
 
 // becoming serves the socket at path and execs its own file at every upgrade.
 func becoming(path string) error {
-	i := &image{master: newMaster(), failed: make(chan struct{})}
+	i := &image{master: newMaster(), failed: make(chan struct{}), after: group.New(context.Background(), nil)}
 	left := os.Getenv(heritageVariable)
 	err := os.Unsetenv(heritageVariable) // of two values the first one would count
 	if err != nil {
@@ -102,6 +105,12 @@ func (i *image) Signal(_ context.Context, r ctl.SignalRequest) (ctl.ActionResult
 }
 
 func (i *image) Upgrade(ctx context.Context, r ctl.UpgradeRequest) (ctl.UpgradeResult, error) {
+	i.mu.RLock()
+	last := i.result
+	i.mu.RUnlock()
+	if r.Resume > 0 && r.Resume == last.ID {
+		return last, nil
+	}
 	if r.Resume > 0 && r.Resume == i.ID {
 		return ctl.UpgradeResult{ID: i.ID, Outcome: "committed", Pid: os.Getpid()}, nil
 	}
@@ -109,16 +118,30 @@ func (i *image) Upgrade(ctx context.Context, r ctl.UpgradeRequest) (ctl.UpgradeR
 		return ctl.UpgradeResult{}, ctl.Problemf(ctl.ErrNotFound, "there was no upgrade %d", r.Resume)
 	}
 	i.leave(true)
-	i.server.Drain()
-	settled, cancel := context.WithTimeout(ctx, 5*time.Second)
+	i.server.Drain() // first, so that who is told that it moved asks the new image
+	moved := ctl.UpgradeResult{ID: r.ID, Outcome: ctl.OutcomeMoved}
+	if i.Done%2 == 0 {
+		i.after.Go("upgrade", func(ctx context.Context) { i.become(ctx, r, 0) })
+		return moved, nil
+	}
+	return i.become(ctx, r, 1), nil // nobody is told: the connection is cut
+}
+
+// become returns only if the process could not become another program; then it
+// goes on as before. So many calls as waiting may be cut.
+func (i *image) become(ctx context.Context, r ctl.UpgradeRequest, waiting int) ctl.UpgradeResult {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	err := errors.New("some would not leave")
-	if i.server.Settle(settled, 1) {
+	if i.server.Settle(ctx, waiting) {
 		err = i.exec(r)
 	}
 	i.leave(false)
+	i.mu.Lock()
+	i.result = ctl.UpgradeResult{ID: r.ID, Outcome: "rolled_back", Pid: os.Getpid(), Error: err.Error()}
+	defer i.mu.Unlock()
 	i.failed <- struct{}{}
-	return ctl.UpgradeResult{ID: r.ID, Outcome: "rolled_back", Pid: os.Getpid(), Error: err.Error()}, nil
+	return i.result
 }
 
 func (i *image) leave(yes bool) {

@@ -64,11 +64,11 @@ func (g *Group) join(h *hierarchy) (old bool, err error) {
 
 func (g *Group) add(p part) error {
 	if p.unified {
-		fd, err := open(p.dir, unix.O_RDONLY|unix.O_DIRECTORY)
+		dir, err := openDir(p.dir)
 		if err != nil {
 			return err
 		}
-		g.dir = os.NewFile(uintptr(fd), p.dir)
+		g.dir = dir
 	}
 	p.controllers = p.hierarchy.controllers
 	if p.unified && len(p.controllers) > 0 {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"slices"
@@ -37,10 +38,8 @@ type hierarchy struct {
 	own         string   // our own group
 	base        string   // the folder of our instance in it
 
-	dir    *os.File // base, once it is made
-	locked bool     // dir is locked against those who clean up
-
-	changed bool // we made our own group of version 2 pass controllers on
+	dir     *os.File // base, once it is made, locked against those who clean up
+	changed bool     // we made our own group of version 2 pass controllers on
 
 	elsewhere []string   // folders of our instance below other groups, in which something lives
 	locks     []*os.File // on them
@@ -62,57 +61,72 @@ func folderName(instance string) string {
 // survey finds the hierarchies that we can use: version 2 first, if it is there,
 // then those of version 1 with one of the controllers.
 func survey(mountinfo, memberships, folder string, controllers []string) []*hierarchy {
-	mounts, groups := parseMounts(mountinfo), parseMemberships(memberships)
 	var found []*hierarchy
-	for _, m := range mounts {
-		if h := unifiedHierarchy(m, groups, folder, controllers); h != nil {
-			found = append(found, h)
-			break
+	have := make(map[string]bool) // controllers, and "" for version 2
+	for _, p := range locate(mountinfo, memberships, controllers) {
+		if have[p.controller] || !p.usable() {
+			continue
 		}
-	}
-	for _, c := range controllers {
-		for _, m := range mounts {
-			if h := legacyHierarchy(m, groups, c, folder); h != nil {
-				found = addController(found, h, c)
-				break
-			}
+		have[p.controller] = true
+		if p.controller == "" {
+			own := p.home(folder)
+			found = append(found, &hierarchy{unified: true, controllers: passable(own, controllers), point: p.point, own: own, base: path.Join(own, folder)})
+			continue
 		}
+		// Controllers can share a hierarchy.
+		i := slices.IndexFunc(found, func(h *hierarchy) bool { return !h.unified && h.point == p.point })
+		if i < 0 {
+			i = len(found)
+			found = append(found, &hierarchy{point: p.point, own: p.own, base: path.Join(p.own, folder)})
+		}
+		found[i].controllers = append(found[i].controllers, p.controller)
 	}
 	return found
 }
 
-// addController adds h unless another controller has brought the same one.
-func addController(found []*hierarchy, h *hierarchy, controller string) []*hierarchy {
-	for _, f := range found {
-		if f.point == h.point {
-			f.controllers = append(f.controllers, controller)
-			return found
-		}
+// home is the group below which ours are made: our own, but for two cases. A
+// former master of the instance may have moved us into its leaf; and a service
+// manager may have put us into one, and marked the group above as ours to use.
+func (p place) home(folder string) string {
+	above := path.Dir(p.own)
+	if path.Base(p.own) == selfFolder && path.Base(above) == folder {
+		return path.Dir(above)
 	}
-	h.controllers = []string{controller}
-	return append(found, h)
+	if p.own != p.point && delegated(above) && (place{point: p.point, own: above}).usable() {
+		return above
+	}
+	return p.own
 }
 
-func unifiedHierarchy(m mount, groups []membership, folder string, controllers []string) *hierarchy {
-	for _, g := range groups {
-		if !m.unified || len(g.controllers) > 0 {
-			continue
+// delegated tells whether a service manager has left a group to whom it started.
+func delegated(dir string) bool {
+	for _, mark := range []string{"user.delegate", "trusted.delegate"} {
+		var value [2]byte
+		n, err := unix.Getxattr(dir, mark, value[:])
+		if err == nil && string(value[:n]) == "1" {
+			return true
 		}
-		own, ok := m.below(g.path)
-		if !ok {
-			continue
-		}
-		// A former master of this instance may have moved us there.
-		if path.Base(own) == selfFolder && path.Base(path.Dir(own)) == folder {
-			own = path.Dir(path.Dir(own))
-		}
-		// Whoever puts processes elsewhere must be allowed to take them from here.
-		if !usable(own, unix.CGROUP2_SUPER_MAGIC) || unix.Faccessat(unix.AT_FDCWD, path.Join(own, "cgroup.procs"), unix.W_OK, unix.AT_EACCESS) != nil {
-			continue
-		}
-		return &hierarchy{unified: true, controllers: passable(own, controllers), point: m.point, own: own, base: path.Join(own, folder)}
 	}
-	return nil
+	return false
+}
+
+// usable tells whether we may make groups there. Something else may be mounted
+// over what the kernel's list names.
+func (p place) usable() bool {
+	var stat unix.Statfs_t
+	if _, err := retry(func() (int, error) { return 0, unix.Statfs(p.own, &stat) }); err != nil {
+		return false
+	}
+	if p.controller != "" {
+		return stat.Type == unix.CGROUP_SUPER_MAGIC && writable(p.own, unix.W_OK|unix.X_OK)
+	}
+	// Whoever puts processes elsewhere must be allowed to take them from here.
+	return stat.Type == unix.CGROUP2_SUPER_MAGIC && writable(p.own, unix.W_OK|unix.X_OK) &&
+		writable(path.Join(p.own, "cgroup.procs"), unix.W_OK)
+}
+
+func writable(name string, mode uint32) bool {
+	return unix.Faccessat(unix.AT_FDCWD, name, mode, unix.AT_EACCESS) == nil
 }
 
 // passable gives those of the controllers that a group has, and could pass on.
@@ -120,29 +134,6 @@ func passable(group string, controllers []string) []string {
 	text, err := readFile(path.Join(group, "cgroup.controllers"))
 	there := strings.Fields(text)
 	return slices.DeleteFunc(slices.Clone(controllers), func(c string) bool { return err != nil || !slices.Contains(there, c) })
-}
-
-func legacyHierarchy(m mount, groups []membership, controller, folder string) *hierarchy {
-	if m.unified || !slices.Contains(m.options, controller) {
-		return nil
-	}
-	for _, g := range groups {
-		if !slices.Contains(g.controllers, controller) {
-			continue
-		}
-		if own, ok := m.below(g.path); ok && usable(own, unix.CGROUP_SUPER_MAGIC) {
-			return &hierarchy{point: m.point, own: own, base: path.Join(own, folder)}
-		}
-	}
-	return nil
-}
-
-// usable tells whether dir is a group in which we may make others. Something
-// else may be mounted over what the kernel's list names.
-func usable(dir string, magic int64) bool {
-	var stat unix.Statfs_t
-	_, err := retry(func() (int, error) { return 0, unix.Statfs(dir, &stat) })
-	return err == nil && int64(stat.Type) == magic && unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS) == nil
 }
 
 // serves tells whether limits of this controller sit here.
@@ -174,26 +165,37 @@ func (h *hierarchy) make(folder string) (dir string, old bool, err error) {
 // hold makes sure that the folder of the instance is there, and locked against
 // those who clean up after masters that are dead.
 func (h *hierarchy) hold() error {
-	if h.dir != nil && h.locked {
+	if h.dir != nil {
 		return nil
 	}
-	h.release()
 	if err := mkdir(h.base); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	fd, err := open(h.base, unix.O_RDONLY|unix.O_DIRECTORY)
+	dir, err := openDir(h.base)
 	if err != nil {
 		return err
 	}
-	h.dir = os.NewFile(uintptr(fd), h.base)
-	h.locked = lock(h.dir, unix.LOCK_SH)
+	share(dir)
+	if !current(dir) {
+		dir.Close()
+		return fs.ErrNotExist
+	}
+	h.dir = dir
 	return nil
+}
+
+func openDir(dir string) (*os.File, error) {
+	fd, err := open(dir, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), dir), nil
 }
 
 func (h *hierarchy) release() {
 	if h.dir != nil {
 		h.dir.Close()
-		h.dir, h.locked = nil, false
+		h.dir = nil
 	}
 }
 

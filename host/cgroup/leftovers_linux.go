@@ -33,24 +33,26 @@ func (t *Tree) clean() {
 }
 
 func (t *Tree) cleanBase(h *hierarchy, base string) {
-	fd, err := open(base, unix.O_RDONLY|unix.O_DIRECTORY)
+	f, err := openDir(base)
 	if err != nil {
 		return
 	}
-	f := os.NewFile(uintptr(fd), base)
-	if lock(f, unix.LOCK_EX) {
+	if alone(f) {
 		// What cannot be removed now is removed at the next chance.
-		_ = h.sweep(base, func(dir string) {
+		_ = sweep(base, func(dir string) {
 			t.leftovers = append(t.leftovers, strings.TrimSuffix(path.Base(dir), groupSuffix))
 		})
 	}
-	if base == h.base || !exists(base) {
+	// What is left of it is ours as well from now on.
+	share(f)
+	switch {
+	case !current(f):
 		f.Close()
-		return
+	case base == h.base:
+		h.dir = f
+	default:
+		h.elsewhere, h.locks = append(h.elsewhere, base), append(h.locks, f)
 	}
-	// From now on it is ours as well.
-	lock(f, unix.LOCK_SH)
-	h.elsewhere, h.locks = append(h.elsewhere, base), append(h.locks, f)
 }
 
 // bases finds the folders of that name that belong to our user, anywhere below

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,6 +32,11 @@ var standIns = map[string]func(args []string) error{
 	"escape": escape,
 	"eat":    eat,
 	"burn":   burn,
+
+	"bomb":     bomb,
+	"owner":    own,
+	"ordinary": beOrdinary,
+	"leaf":     liveInLeaf,
 }
 
 func TestMain(m *testing.M) {
@@ -96,7 +102,8 @@ func self(name string, args ...string) (*exec.Cmd, error) {
 	}
 	c := exec.Command(path, args...)
 	// A child built with the race detector would else sleep a second at its exit.
-	c.Env = append(os.Environ(), standIn+"="+name, "GORACE=atexit_sleep_ms=0", "GOMAXPROCS=2")
+	env := slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, standIn+"=") })
+	c.Env = append(env, standIn+"="+name, "GORACE=atexit_sleep_ms=0", "GOMAXPROCS=2")
 	c.Stderr = os.Stderr
 	return c, nil
 }

@@ -102,3 +102,44 @@ func (m mount) below(group string) (string, bool) {
 
 // escapes tells of a path outside of what our namespace may see.
 func escapes(p string) bool { return slices.Contains(strings.Split(p, "/"), "..") }
+
+// place is our own group as it is seen through one mount.
+type place struct {
+	controller string // empty in version 2
+	point      string // where the hierarchy is mounted
+	own        string // the folder of our group
+}
+
+// locate gives the places where we could be found, the better ones first: version
+// 2 before version 1, and there the controllers in the order given.
+func locate(mountinfo, memberships string, controllers []string) []place {
+	mounts, groups := parseMounts(mountinfo), parseMemberships(memberships)
+	var places []place
+	for _, c := range append([]string{""}, controllers...) {
+		for _, m := range mounts {
+			for _, g := range groups {
+				if !m.serves(c) || !g.serves(c) {
+					continue
+				}
+				if own, ok := m.below(g.path); ok {
+					places = append(places, place{controller: c, point: m.point, own: own})
+				}
+			}
+		}
+	}
+	return places
+}
+
+func (m mount) serves(controller string) bool {
+	if controller == "" {
+		return m.unified
+	}
+	return !m.unified && slices.Contains(m.options, controller)
+}
+
+func (m membership) serves(controller string) bool {
+	if controller == "" {
+		return len(m.controllers) == 0
+	}
+	return slices.Contains(m.controllers, controller)
+}

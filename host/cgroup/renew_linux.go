@@ -1,12 +1,9 @@
 package cgroup
 
 import (
-	"os"
 	"path"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // settings are the files of version 2 that limits are in.
@@ -33,7 +30,7 @@ func (g *Group) renew() {
 	if err := mkdir(p.dir); err != nil {
 		return
 	}
-	fd, err := open(p.dir, unix.O_RDONLY|unix.O_DIRECTORY)
+	dir, err := openDir(p.dir)
 	if err != nil {
 		return
 	}
@@ -44,7 +41,7 @@ func (g *Group) renew() {
 		}
 	}
 	g.dir.Close()
-	g.dir, g.spent = os.NewFile(uintptr(fd), p.dir), false
+	g.dir, g.spent = dir, false
 }
 
 // keep reads what a new folder has to take over. A folder that is gone, because

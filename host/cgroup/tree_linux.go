@@ -186,7 +186,7 @@ func (h *hierarchy) close() error {
 	var errs []error
 	if h.dir != nil {
 		errs = append(errs, h.leave(h.base, h.dir))
-		h.dir, h.locked = nil, false
+		h.dir = nil
 	}
 	for i, base := range h.elsewhere {
 		errs = append(errs, h.leave(base, h.locks[i]))
@@ -199,36 +199,32 @@ func (h *hierarchy) close() error {
 // process uses it, too, and gives up the lock on it.
 func (h *hierarchy) leave(base string, dir *os.File) error {
 	defer dir.Close()
-	if !lock(dir, unix.LOCK_EX) {
+	if !alone(dir) {
 		return nil
 	}
-	err := h.sweep(base, nil)
+	_, err := sweepGroups(base, nil)
 	if err == nil && h.unified && base == h.base {
 		err = h.moveBack()
 	}
-	return errors.Join(err, h.sweep(base, nil))
-}
-
-// lock tells whether it got the lock. It never waits: anybody may lock a folder
-// that he can read.
-func lock(dir *os.File, how int) bool {
-	raw, err := dir.SyscallConn()
-	if err != nil {
-		return false
-	}
-	got := false
-	err = raw.Control(func(fd uintptr) { got = unix.Flock(int(fd), how|unix.LOCK_NB) == nil })
-	return err == nil && got
+	return errors.Join(err, sweep(base, nil))
 }
 
 // sweep removes the groups in the folder of an instance that are empty, and the
-// folder itself when nothing is left. It calls full for each that is not.
-func (h *hierarchy) sweep(base string, full func(dir string)) error {
-	groups, err := folders(base)
-	if err != nil {
+// folder itself when nothing is left. It calls full for each that is not. The
+// folder must be locked, and without it the lock is worth nothing.
+func sweep(base string, full func(dir string)) error {
+	left, err := sweepGroups(base, full)
+	if left || err != nil {
 		return err
 	}
-	left := false
+	return rmdir(base)
+}
+
+func sweepGroups(base string, full func(dir string)) (left bool, err error) {
+	groups, err := folders(base)
+	if err != nil {
+		return false, err
+	}
 	for _, dir := range groups {
 		err := remove(dir)
 		if errors.Is(err, unix.EBUSY) || errors.Is(err, unix.ENOTEMPTY) {
@@ -239,11 +235,8 @@ func (h *hierarchy) sweep(base string, full func(dir string)) error {
 			continue
 		}
 		if err != nil {
-			return err
+			return left, err
 		}
 	}
-	if left {
-		return nil
-	}
-	return rmdir(base)
+	return left, nil
 }

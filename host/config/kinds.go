@@ -53,10 +53,6 @@ func plainKind[V any](name string, read func(*node) (V, error), show func(V) str
 	return kind[V]{name, func(_ *builder, n *node) (V, error) { return read(n) }, show}
 }
 
-func aText(name string) kind[string] {
-	return plainKind(name, (*node).asText, func(s string) string { return s })
-}
-
 func aBool() kind[bool] { return plainKind("true or false", (*node).asBool, strconv.FormatBool) }
 
 // aCount is a whole number within bounds that fit an int32.

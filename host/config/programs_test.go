@@ -403,3 +403,30 @@ func TestManyPrograms(t *testing.T) {
 		t.Errorf("got %.300v", err)
 	}
 }
+
+// TestConfigurationBesideAnApp: an app's own configuration is found beside its
+// executable.
+func TestConfigurationBesideAnApp(t *testing.T) {
+	dir := workshop(t)
+	if err := os.WriteFile(filepath.Join(dir, "dserver.toml"), []byte("[app.a]\ncommand = './bin/tool'\n[app.b]\ncommand = './bin/tool'\nconfig = 'a.toml'"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c := mustLoad(t, config.Options{Dir: dir}); c.Apps[0].Config != "" || c.Apps[1].Config != dir+"/a.toml" {
+		t.Errorf("got %+v", c.Apps)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "bin", "dserver.yaml"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c := mustLoad(t, config.Options{Dir: dir}); c.Apps[0].Config != dir+"/bin/dserver.yaml" || c.Apps[0].Process.Dir != dir {
+		t.Errorf("got %+v", c.Apps[0])
+	}
+}
+
+// TestCommandsAreBounded: the kernel takes no longer words than these.
+func TestCommandsAreBounded(t *testing.T) {
+	dir := tree(t, "dserver.toml", "[program.a]\ncommand = ['/bin/sh', '"+strings.Repeat("x", 130<<10)+"']")
+	_, err := load(t, config.Options{Dir: dir})
+	if err == nil || !strings.HasSuffix(err.Error(), ": the command has more than 128KiB") || len(err.Error()) > 500 {
+		t.Errorf("got %.600v", err)
+	}
+}

@@ -25,6 +25,7 @@ func (s *Set) Apply(ctx context.Context, programs []config.Program, groups []con
 	case <-ctx.Done():
 		return []Result{{Err: context.Cause(ctx)}}
 	}
+	programs = slices.Clone(programs) // definitions are kept and must not change
 	done := make(chan []Result, 1)
 	s.options.Group.Go("configuration", func(context.Context) {
 		defer func() { <-s.applying }()
@@ -78,6 +79,7 @@ func (s *Set) dropAll(ctx context.Context, programs []config.Program) []Result {
 	for _, p := range going {
 		p.resize(byConfig)
 		s.programs = slices.DeleteFunc(s.programs, func(q *program) bool { return q == p })
+		p.changed.flash()
 	}
 	return results
 }

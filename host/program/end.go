@@ -42,7 +42,7 @@ func (u *unit) ended(r *run) {
 		u.lostSuccessor(r, output)
 		return
 	}
-	u.alarms.clear(startOver, settled, watchdogOver, tooOld)
+	u.alarms.clear(startOver, settled, probationOver, watchdogOver, tooOld)
 	if len(r.def.PostStop) == 0 {
 		concluded{run: r, exit: exit, output: output}.apply(u)
 		return
@@ -99,6 +99,9 @@ func (m concluded) apply(u *unit) {
 // settle decides what follows a run of which nothing is left.
 func (u *unit) settle() {
 	m := u.last
+	if !u.wanted {
+		u.retireSuccessor(u.by)
+	}
 	switch {
 	case u.wanted && u.next != nil:
 		u.promote()
@@ -125,7 +128,7 @@ func (u *unit) settle() {
 func (u *unit) judge(r *run, exit supervise.Exit, output []string) {
 	v := u.policy.next(supervise.Run{Started: r.began, Ended: exit.Ended, Exit: exit, Failed: r.pid == 0 || r.why != ""})
 	if v.on != finish {
-		defer u.failWaiters(r, output)
+		defer u.failWaiters(r, &StartError{Place: u.place(r), Cause: r.cause}, output)
 	}
 	switch v.on {
 	case again:

@@ -21,7 +21,9 @@ type wish struct {
 func (m wish) refuse(err error) { m.reply <- outcome{err: err} }
 
 func (m wish) apply(u *unit) {
-	u.wish = m.serial
+	u.wish, u.dirty = m.serial, true
+	defer u.around.news()
+	defer u.show()
 	if m.up {
 		u.wantUp(m)
 		return

@@ -11,12 +11,17 @@ import (
 type BlockedError struct {
 	Name  string // of what is needed
 	State State
+	Why   string // it does not come, if it waits itself; empty otherwise
 	Want  config.Condition
 }
 
 // Error tells what is missing.
 func (e *BlockedError) Error() string {
-	return fmt.Sprintf("it needs %s to be %s, and %s is %s", e.Name, e.Want, e.Name, e.State)
+	text := fmt.Sprintf("it needs %s to be %s, and %s is %s", e.Name, e.Want, e.Name, e.State)
+	if e.Why != "" {
+		text += " (" + e.Why + ")"
+	}
+	return text
 }
 
 // Await waits until a program has come as far as c says: all its instances are
@@ -24,8 +29,7 @@ func (e *BlockedError) Error() string {
 // without somebody's help, an [*UnknownError], or that of ctx.
 func (s *Set) Await(ctx context.Context, name string, c config.Condition) error {
 	for {
-		news := s.news.wait()
-		met, err := s.reached(name, c)
+		met, news, err := s.reached(name, c)
 		if met || err != nil {
 			return err
 		}
@@ -44,17 +48,19 @@ func await(ctx context.Context, news <-chan struct{}) error {
 	}
 }
 
-// reached tells whether a program has come so far, or why it cannot.
-func (s *Set) reached(name string, c config.Condition) (bool, error) {
+// reached tells whether a program has come so far, or why it cannot; news is closed
+// when that may have changed.
+func (s *Set) reached(name string, c config.Condition) (met bool, news <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.find(name)
 	if p == nil {
-		return false, &UnknownError{Name: name, Known: s.names()}
+		return false, nil, &UnknownError{Name: name, Known: s.names()}
 	}
+	news = p.changed.wait() // before we look
 	units := p.kept()
 	if len(units) == 0 {
-		return false, &BlockedError{Name: name, State: Stopped, Want: c}
+		return false, news, &BlockedError{Name: name, State: Stopped, Want: c}
 	}
 	all := true
 	for _, u := range units {
@@ -65,11 +71,11 @@ func (s *Set) reached(name string, c config.Condition) (bool, error) {
 		}
 		met, hopeless := meets(i, c)
 		if hopeless {
-			return false, &BlockedError{Name: name, State: i.State, Want: c}
+			return false, news, &BlockedError{Name: name, State: i.State, Why: i.blocked, Want: c}
 		}
 		all = all && met
 	}
-	return all, nil
+	return all, news, nil
 }
 
 // meets tells whether an instance has come as far as c says, and whether it never
@@ -83,52 +89,55 @@ func meets(i *Instance, c config.Condition) (met, hopeless bool) {
 	case Ready:
 		return c != config.NeedCompleted, false
 	case Starting:
-		return c == config.NeedStarted && i.Pid != 0, false
+		return c == config.NeedStarted && i.Pid != 0, i.blocked != ""
 	}
 	return false, false
 }
 
 // gate waits until everything that a program needs is there. What does not come
-// by itself is said to blocked, and waited for all the same.
+// by itself is told to blocked, and waited for all the same.
 func (s *Set) gate(ctx context.Context, needs []config.Need, blocked func(why string)) error {
-	said := ""
 	for _, n := range needs {
-		for {
-			news := s.news.wait()
-			met, why, err := s.need(ctx, n)
-			if err != nil {
-				return err
-			}
-			if why != said {
-				said = why
-				blocked(why)
-			}
-			if met {
-				break
-			}
-			if err := await(ctx, news); err != nil {
-				return err
-			}
+		wait := s.waitFor
+		if !s.has(n.Name) {
+			wait = s.waitOutside
+		}
+		if err := wait(ctx, n, blocked); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (s *Set) need(ctx context.Context, n config.Need) (met bool, why string, err error) {
-	if !s.has(n.Name) {
-		if err := s.options.Outside(ctx, n.Name, n.Condition); err != nil {
-			return false, "", fmt.Errorf("it needs %s to be %s: %w", n.Name, n.Condition, err)
+func (s *Set) waitOutside(ctx context.Context, n config.Need, _ func(why string)) error {
+	if err := s.options.Outside(ctx, n.Name, n.Condition); err != nil {
+		return fmt.Errorf("it needs %s to be %s: %w", n.Name, n.Condition, err)
+	}
+	return nil
+}
+
+func (s *Set) waitFor(ctx context.Context, n config.Need, blocked func(why string)) error {
+	said := ""
+	for {
+		met, news, err := s.reached(n.Name, n.Condition)
+		if news == nil { // it is not there any more
+			return err
 		}
-		return true, "", nil
+		why := ""
+		if err != nil {
+			why = err.Error()
+		}
+		if why != said {
+			said = why
+			blocked(why)
+		}
+		if met {
+			return nil
+		}
+		if err := await(ctx, news); err != nil {
+			return err
+		}
 	}
-	met, blocked := s.reached(n.Name, n.Condition)
-	if blocked != nil {
-		return false, blocked.Error(), nil
-	}
-	if !met {
-		return false, "", nil
-	}
-	return true, "", nil
 }
 
 func (s *Set) has(name string) bool {

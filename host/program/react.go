@@ -12,7 +12,7 @@ import (
 // concerns do something about it.
 func (p *program) moved(u *unit, m Moved) {
 	p.publish(m)
-	p.set.news.flash()
+	p.changed.flash()
 	own := m.By == byPolicy || m.By == byLimit
 	switch {
 	case m.From.alive() && own && (m.To == Starting || m.To == Backoff):

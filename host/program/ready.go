@@ -66,11 +66,9 @@ func (m isBlocked) apply(u *unit) {
 		return
 	}
 	u.reason, u.dirty = m.why, true
-	if m.why == "" {
-		return
-	}
-	m.run.cause = m.why
-	u.failWaiters(m.run, nil)
+	m.run.blocked = m.why
+	u.show()
+	u.around.news()
 }
 
 // isUnwell says that a run has failed its probes.

@@ -102,6 +102,9 @@ func (u *unit) replace(m renewal) {
 
 // takeOver makes a successor that has stood its probation the one that counts.
 func (u *unit) takeOver() {
+	if u.state != Ready { // it is on its way out, and the successor goes on after it
+		return
+	}
 	old := u.run
 	u.run, u.next = u.next, nil
 	u.adopt(u.run)
@@ -145,7 +148,7 @@ func (u *unit) promote() {
 func (u *unit) lostSuccessor(r *run, output []string) {
 	u.alarms.clear(startOver, probationOver)
 	u.dirty = true
-	u.failWaiters(r, output)
+	u.failWaiters(r, &StartError{Place: u.place(r), Cause: r.cause}, output)
 }
 
 // retireSuccessor gives a successor up, if there is one.

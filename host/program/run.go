@@ -36,6 +36,7 @@ type run struct {
 	child     child     // nil until it has a process
 	pid       int       // of the main process
 	early     bool      // it was ready before its process was heard of
+	blocked   string    // what it needs and does not come by itself; empty if nothing
 	ready     bool
 	over      bool   // its process has ended
 	endedBy   string // who asked for its end

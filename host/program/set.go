@@ -15,7 +15,6 @@ type Set struct {
 	options Options
 	start   func(supervise.Spec) (child, error) // of options.Spawner, but in tests
 	spread  float64                             // jitter of the back-off; 0 is the default
-	news    beacon                              // flashes when an instance has changed, or what there is to be
 
 	applying chan struct{} // holds one while a configuration is applied
 
@@ -53,6 +52,8 @@ type program struct {
 	set  *Set
 	name string
 	turn chan struct{} // holds one while instances are renewed
+
+	changed beacon // flashes when something has changed that others wait for
 
 	def    *config.Program
 	units  []*unit
@@ -137,6 +138,10 @@ func (p *program) unit(instance int) *unit {
 // add makes an instance. The mutex must be held.
 func (p *program) add(instance int) *unit {
 	u := newUnit(p.name, instance, p.def, p)
+	if !p.wanted { // nobody will tell it anything
+		u.wish, u.dirty = p.wish, true
+		u.show()
+	}
 	p.units = append(p.units, u)
 	slices.SortFunc(p.units, func(a, b *unit) int { return a.instance - b.instance })
 	p.set.options.Group.Go("keeper of "+u.name, u.loop)
@@ -154,7 +159,7 @@ func (p *program) vacate(u *unit) bool {
 	defer p.set.mu.Unlock()
 	if u.dropped {
 		p.units = slices.DeleteFunc(p.units, func(o *unit) bool { return o == u })
-		p.set.news.flash()
+		p.changed.flash()
 	}
 	return u.dropped
 }
@@ -202,6 +207,7 @@ func (p *program) errand(name string, f func()) {
 }
 func (p *program) context() context.Context { return p.set.options.Group.Context() }
 func (p *program) limits() Limits           { return p.set.options.Limits().orDefault() }
+func (p *program) news()                    { p.changed.flash() }
 func (p *program) jitter() float64          { return p.set.spread }
 func (p *program) publish(e Event)          { p.set.options.Publish(e) }
 

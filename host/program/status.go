@@ -32,8 +32,9 @@ type Instance struct {
 	Output     []string  // in fatal: the last lines of its output
 	History    []Run     // the last 10 runs that are over, oldest first
 
-	serial uint64 // of the last wish that it knows
-	exe    fileID // of what runs
+	serial  uint64 // of the last wish that it knows
+	exe     fileID // of what runs
+	blocked string // what it needs and does not come by itself
 }
 
 // Run is one run of a process that is over. A start that failed is one as well.

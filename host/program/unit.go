@@ -48,6 +48,8 @@ type surroundings interface {
 	// over tells that an instance has ended for good.
 	over(exit supervise.Exit)
 	moved(u *unit, m Moved)
+	// news tells those who wait for it that something else has changed.
+	news()
 	publish(Event)
 	// errand runs f in a goroutine that somebody waits for.
 	errand(name string, f func())
@@ -207,6 +209,7 @@ func (u *unit) show() {
 		if u.run.child != nil {
 			i.exe = u.run.exe
 		}
+		i.blocked = u.run.blocked
 	}
 	u.seen.Store(&i)
 }

@@ -303,6 +303,6 @@ func (p *program) resize(by string) (chan outcome, int) {
 			u.tell(wish{up: true, by: by, serial: p.wish, reply: replies})
 		}
 	}
-	p.set.news.flash()
+	p.changed.flash()
 	return replies, count
 }

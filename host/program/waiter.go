@@ -31,8 +31,11 @@ type waiter struct {
 // called a success: one that dies at once is a failed start for whoever asked.
 const settleTime = 100 * time.Millisecond
 
-// answer tells those whose goal has been reached.
+// answer tells those whose goal has been reached, or does not come by itself.
 func (u *unit) answer() {
+	if u.run != nil && u.run.child == nil && u.run.blocked != "" {
+		u.failWaiters(u.run, &StartError{Place: u.place(u.run), Cause: u.run.blocked}, nil)
+	}
 	kept := u.waiters[:0]
 	for _, w := range u.waiters {
 		if u.reached(w) {
@@ -95,11 +98,11 @@ func (e *StartError) Error() string { return fmt.Sprintf("%s did not start: %s",
 
 // failWaiters tells those who waited for a run that it has failed, whatever the
 // policy makes of that.
-func (u *unit) failWaiters(r *run, output []string) {
+func (u *unit) failWaiters(r *run, err error, output []string) {
 	kept := u.waiters[:0]
 	for _, w := range u.waiters {
 		if w.goal == goalUp && r.number >= w.from || w.goal == goalReplaced && r.number == w.from {
-			w.reply <- outcome{state: u.state, err: &StartError{Place: u.place(r), Cause: r.cause}, output: output}
+			w.reply <- outcome{state: u.state, err: err, output: output}
 			continue
 		}
 		kept = append(kept, w)

@@ -144,8 +144,11 @@ func (l *logs) output(worker string) (out, err supervise.Sink) { return l.output
 // outputFrom is output for a worker whose unfinished lines are known.
 func (l *logs) outputFrom(worker string, outRest, errRest []byte) (out, err supervise.Sink) {
 	w := l.writer.Load()
-	return w.Sink(logfile.Source{Name: worker, Stream: logfile.StreamOut, Rest: outRest}),
-		w.Relay(logfile.Source{Name: worker, Stream: logfile.StreamErr, Rest: errRest})
+	out = w.Sink(logfile.Source{Name: worker, Stream: logfile.StreamOut})
+	err = w.Relay(logfile.Source{Name: worker, Stream: logfile.StreamErr})
+	out.Write(outRest)
+	err.Write(errRest)
+	return out, err
 }
 
 // tailLines is how many of the last lines are shown of what failed.

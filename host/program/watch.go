@@ -70,7 +70,7 @@ func (p *program) limit(def *config.Program, runs ...*run) {
 			continue
 		}
 		p.errand("limits of "+r.String(), func() {
-			if err := r.group.Set(limitsOf(&def.Process)); err != nil {
+			if err := r.group.Set(CgroupLimits(&def.Process)); err != nil {
 				p.warn(r, err.Error())
 			}
 		})

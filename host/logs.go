@@ -139,16 +139,9 @@ func (l *logs) masterLogger() *slog.Logger {
 
 // output takes the output of a worker. Lines of its loggers have the log's form
 // already and come on standard error.
-func (l *logs) output(worker string) (out, err supervise.Sink) { return l.outputFrom(worker, nil, nil) }
-
-// outputFrom is output for a worker whose unfinished lines are known.
-func (l *logs) outputFrom(worker string, outRest, errRest []byte) (out, err supervise.Sink) {
+func (l *logs) output(worker string) (out, err supervise.Sink) {
 	w := l.writer.Load()
-	out = w.Sink(logfile.Source{Name: worker, Stream: logfile.StreamOut})
-	err = w.Relay(logfile.Source{Name: worker, Stream: logfile.StreamErr})
-	out.Write(outRest)
-	err.Write(errRest)
-	return out, err
+	return w.Sink(logfile.Source{Name: worker, Stream: logfile.StreamOut}), w.Relay(logfile.Source{Name: worker, Stream: logfile.StreamErr})
 }
 
 // tailLines is how many of the last lines are shown of what failed.

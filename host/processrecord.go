@@ -11,7 +11,7 @@ func (p *processRunner) findProcess(r workerRecord) (*found, error) {
 }
 
 func (p *processRunner) takeProcess(r workerRecord, pipes supervise.Pipes) (*found, error) {
-	stdout, stderr := p.logs.outputFrom(r.Worker, r.Process.Stdout.Rest, r.Process.Stderr.Rest)
+	stdout, stderr := p.logs.output(r.Worker)
 	a := supervise.Adoption{Stdout: stdout, Stderr: stderr}
 	if name := r.Process.Group; name != "" {
 		var err error

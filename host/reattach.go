@@ -72,8 +72,8 @@ func (g *agent) hasDrained() bool {
 // seek looks for a master until there is one, for as long as a worker may serve
 // without.
 func (g *agent) seek(ctx context.Context, s *workerSockets) error {
-	if g.home.Path == "" {
-		return errors.New("it left no address")
+	if !g.opened.Load() {
+		return errors.New("it had not been ordered to serve")
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.home.Grace)
 	defer cancel()

@@ -40,6 +40,15 @@ func (m *master) findWorkers(records []workerRecord, adopt func(workerRecord) (*
 	return nil
 }
 
+// invocations are those of the processes that were found.
+func invocations(all []*found) map[string]bool {
+	known := make(map[string]bool)
+	for _, f := range all {
+		known[f.process.Invocation()] = true
+	}
+	return known
+}
+
 // awaitWorkers opens the reception and waits for the workers that were found. It
 // takes the sockets back that they hold and this master does not.
 func (m *master) awaitWorkers(ctx context.Context, keys []socketKey) {

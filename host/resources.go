@@ -90,6 +90,9 @@ func (m *master) recover(ctx context.Context) (err error) {
 	if err := m.findWorkers(records, m.workers.findProcess); err != nil {
 		return err
 	}
+	if err := m.endStrangers(invocations(m.found)); err != nil {
+		m.log.Warn(err.Error())
+	}
 	m.awaitWorkers(ctx, keys)
 	return nil
 }

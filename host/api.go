@@ -8,6 +8,7 @@ import (
 
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/config"
+	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/sandbox"
 )
 
@@ -37,10 +38,12 @@ func (m *master) await(ctx context.Context, j *reloadJob, superseded bool) (ctl.
 
 // Start implements ctl.Operator: sandboxes that were stopped run again.
 func (m *master) Start(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResult, error) {
-	return m.each(ctx, r.Names, m.limits().Ready, func(name string) { m.wish(name, false) },
-		func(ctx context.Context, i instance, name string) (sandbox.Report, error) {
-			return sandbox.Report{}, i.Start(ctx, name)
-		})
+	return m.both(ctx, r.Names, m.programs.Start, func(ctx context.Context, names []string) (ctl.ActionResult, error) {
+		return m.each(ctx, names, m.limits().Ready, func(name string) { m.wish(name, false) },
+			func(ctx context.Context, i instance, name string) (sandbox.Report, error) {
+				return sandbox.Report{}, i.Start(ctx, name)
+			})
+	})
 }
 
 // Stop implements ctl.Operator. Without names it stops the whole master and
@@ -53,17 +56,21 @@ func (m *master) Stop(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResul
 	if len(r.Names) == 0 {
 		return m.stopAll(ctx, limit, why)
 	}
-	return m.each(ctx, r.Names, limit, func(name string) { m.wish(name, true) },
-		func(ctx context.Context, i instance, name string) (sandbox.Report, error) { return i.Stop(ctx, name) })
+	return m.both(ctx, r.Names, m.programs.Stop, func(ctx context.Context, names []string) (ctl.ActionResult, error) {
+		return m.each(ctx, names, limit, func(name string) { m.wish(name, true) },
+			func(ctx context.Context, i instance, name string) (sandbox.Report, error) { return i.Stop(ctx, name) })
+	})
 }
 
 // Restart implements ctl.Operator: Serve is called again in the code that runs.
 func (m *master) Restart(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResult, error) {
 	limits := m.limits()
-	return m.each(ctx, r.Names, limits.Drain+limits.Ready, func(name string) { m.wish(name, false) },
-		func(ctx context.Context, i instance, name string) (sandbox.Report, error) {
-			return i.Restart(ctx, name)
-		})
+	return m.both(ctx, r.Names, m.programs.Restart, func(ctx context.Context, names []string) (ctl.ActionResult, error) {
+		return m.each(ctx, names, limits.Drain+limits.Ready, func(name string) { m.wish(name, false) },
+			func(ctx context.Context, i instance, name string) (sandbox.Report, error) {
+				return i.Restart(ctx, name)
+			})
+	})
 }
 
 // LogLevel implements ctl.Operator. The level outlives restarts and reloads.
@@ -94,15 +101,56 @@ func (m *master) stopAll(ctx context.Context, limit time.Duration, why string) (
 // action is what is done to a sandbox in one process.
 type action func(ctx context.Context, i instance, name string) (sandbox.Report, error)
 
+// both acts on names of which some may be programs, or groups of programs, and the
+// others are sandboxes: on the programs first. An unknown name stops it before
+// anything was done.
+func (m *master) both(ctx context.Context, names []string, programs func(context.Context, []string) []program.Result, boxes func(context.Context, []string) (ctl.ActionResult, error)) (ctl.ActionResult, error) {
+	progs, rest := m.currentPlan().split(names)
+	if len(progs) == 0 {
+		return boxes(ctx, rest)
+	}
+	if err := m.mayAct(rest); err != nil {
+		return ctl.ActionResult{}, err
+	}
+	result, err := m.onPrograms(ctx, progs, programs)
+	if err != nil || len(rest) == 0 {
+		return result, err
+	}
+	more, err := boxes(ctx, rest)
+	result.Results = append(result.Results, more.Results...)
+	result.Cut = more.Cut
+	return result, err
+}
+
+// onPrograms carries a command for programs out. A stop of the whole master, and a
+// start that never gets ready, must not wait for each other, so nobody else is kept
+// waiting meanwhile: programs look after themselves.
+func (m *master) onPrograms(ctx context.Context, names []string, command func(context.Context, []string) []program.Result) (ctl.ActionResult, error) {
+	give, err := m.takeChange(ctx, m.changes)
+	if err != nil {
+		return ctl.ActionResult{}, err
+	}
+	give()
+	waiting, done := m.callers.within(ctx)
+	defer done()
+	results := command(waiting, names)
+	m.rememberWanted()
+	if errors.Is(context.Cause(waiting), errMoved) {
+		return ctl.ActionResult{}, ctl.Problemf(ctl.ErrRetry, "%v", errMoved)
+	}
+	return ctl.ActionResult{Results: actionsOf(results)}, nil
+}
+
 // each acts on sandboxes one after the other, in the order given, within limit
 // for each. An unknown name stops it before anything was done; what fails for one
 // does not keep the others from it. The end of ctx ends the wait for a reload
 // that is under way, but nothing that has begun.
 func (m *master) each(ctx context.Context, names []string, limit time.Duration, wish func(name string), act action) (ctl.ActionResult, error) {
-	if err := m.changes.take(ctx); err != nil {
-		return ctl.ActionResult{}, ctl.Problemf(ctl.ErrTimeout, "another change is under way: %v", err)
+	give, err := m.takeChange(ctx, m.changes)
+	if err != nil {
+		return ctl.ActionResult{}, err
 	}
-	defer m.changes.give()
+	defer give()
 	if err := m.mayAct(names); err != nil {
 		return ctl.ActionResult{}, err
 	}

@@ -90,7 +90,7 @@ func (c *command) Check(ctx context.Context, o cli.StartOptions) (cli.Manifest, 
 	if err != nil {
 		return cli.Manifest{}, err
 	}
-	m := cli.Manifest{Name: l.Config.Name, Mode: string(l.Config.Mode), Warnings: l.Config.Warnings, Plan: text}
+	m := cli.Manifest{Name: l.Config.Name, Mode: string(l.Config.Mode), Warnings: l.Config.Warnings, Handover: handoverVersion, Plan: text}
 	own, err := ownBuild()
 	if err != nil {
 		return cli.Manifest{}, err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/cli"
+	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/rundir"
 	"github.com/dserver/dserver/sandbox"
 )
@@ -43,10 +44,21 @@ const (
 	routeLeft    = "/worker/left"    // CALL legacy, to a successor: what the former master had to cut
 )
 
-// helloRequest is the first thing a worker says.
+// helloRequest is the first thing a worker says in a session.
 type helloRequest struct {
 	Protocol int `json:"protocol"`
 	Pid      int `json:"pid"`
+	// Presence is there if the worker has had a session before.
+	Presence *presence `json:"presence,omitempty"`
+}
+
+// presence is how far a worker is that comes to a new master, or to the same one
+// once more.
+type presence struct {
+	Ready     bool             `json:"ready"`    // all its sandboxes were ready
+	Open      bool             `json:"open"`     // it was ordered to accept
+	Draining  bool             `json:"draining"` // it was ordered to drain
+	Sandboxes []sandbox.Status `json:"sandboxes"`
 }
 
 // Assignment is the answer: all that a worker needs to know. It is read from no
@@ -63,8 +75,17 @@ type Assignment struct {
 
 	// Generation is the number of this start in its slot.
 	Generation int `json:"generation"`
+	// Home is where a worker looks for a master when its own has gone.
+	Home Home `json:"home,omitzero"`
 	// Succession is there if the receiver is to succeed the master.
 	Succession *Succession `json:"succession,omitempty"`
+}
+
+// Home is where a worker looks for a master when its own has gone.
+type Home struct {
+	Path  string        `json:"path"`     // of the socket where masters receive workers
+	Token string        `json:"token"`    // by which a master knows this very process
+	Grace time.Duration `json:"grace_ns"` // how long it looks, and serves on meanwhile
 }
 
 // Sandbox is one sandbox of an assignment.
@@ -140,5 +161,6 @@ type workload struct {
 	Instance   int // from 1
 	Assignment Assignment
 	Build      *build
-	Baton      func() Baton // what goes with the order to open; nil for workers
+	Settings   config.Worker // of the process: limits, restarts and so on
+	Baton      func() Baton  // what goes with the order to open; nil for workers
 }

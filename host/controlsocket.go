@@ -77,6 +77,13 @@ func (c *controlSocket) pause() {
 	}
 }
 
+// settle waits until every answer has been written, or limit is over.
+func (c *controlSocket) settle(limit time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	_ = c.group.Wait(ctx) // who has asked for what goes on now cannot have his answer
+}
+
 // close waits until every answer has been written, or ctx ends.
 func (c *controlSocket) close(ctx context.Context) error {
 	c.pause()

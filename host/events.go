@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/sandbox"
 )
 
@@ -44,11 +45,22 @@ type WorkerLost struct {
 	Tail  []string      // its last output lines
 }
 
+// WorkerGivenUp: a lost worker is not started again, because its policy says so.
+type WorkerGivenUp struct {
+	Place  Place
+	Cause  string // exit code or signal
+	Reason string // why it was given up; empty if it ended as it may
+	Tail   []string
+}
+
 // WorkerBack: a lost worker serves again.
 type WorkerBack struct {
 	Place Place
 	Took  time.Duration // from the loss to serving
 }
+
+// WorkerAdopted: a worker of a former master goes on under this one.
+type WorkerAdopted struct{ Place Place }
 
 // ReloadQueued: a reload waits for the one that runs.
 type ReloadQueued struct{ ID int }
@@ -62,10 +74,35 @@ type ReloadStarted struct {
 // ReloadEnded: a reload is over, well or badly.
 type ReloadEnded struct{ Result ctl.ReloadResult }
 
+// MasterUpgraded: the master runs another build now, or was to and does not.
+type MasterUpgraded struct{ Result ctl.UpgradeResult }
+
 // WorkCut: something was cut at a deadline instead of finished.
 type WorkCut struct {
 	Place Place
 	What  []string
+}
+
+// ProgramMoved: an instance of a program changed state.
+type ProgramMoved struct{ program.Moved }
+
+// ProgramEnded: a process of a program has ended, whoever wanted it.
+type ProgramEnded struct{ program.Ended }
+
+// ProgramReplaced: a new process of a program has taken over from one that is well.
+type ProgramReplaced struct{ program.Replaced }
+
+// programEvent makes an event of the master of one of the programs'.
+func programEvent(e program.Event) Event {
+	switch e := e.(type) {
+	case program.Moved:
+		return ProgramMoved{e}
+	case program.Ended:
+		return ProgramEnded{e}
+	case program.Replaced:
+		return ProgramReplaced{e}
+	}
+	return nil
 }
 
 // Place names one generation of one worker.
@@ -129,10 +166,73 @@ func (e WorkerLost) record() ctl.Event {
 	return ctl.Event{Kind: "worker_lost", Name: e.Place.Worker, Data: data, Text: text}
 }
 
+func (e WorkerGivenUp) record() ctl.Event {
+	data := e.Place.data()
+	data["cause"] = e.Cause
+	text := fmt.Sprintf("worker %s (pid %d) ended: %s", e.Place, e.Place.Pid, e.Cause)
+	if e.Reason != "" {
+		data["reason"] = e.Reason
+		text += "; given up: " + e.Reason
+	}
+	if len(e.Tail) > 0 {
+		data["output"] = strings.Join(e.Tail, "\n")
+	}
+	return ctl.Event{Kind: "worker_given_up", Name: e.Place.Worker, Data: data, Text: text}
+}
+
 func (e WorkerBack) record() ctl.Event {
 	return ctl.Event{
 		Kind: "worker_back", Name: e.Place.Worker, Data: e.Place.data(),
 		Text: fmt.Sprintf("worker %s (pid %d) serves again after %v", e.Place, e.Place.Pid, e.Took.Round(100*time.Microsecond)),
+	}
+}
+
+func programData(p program.Place) map[string]string {
+	return map[string]string{
+		"program": p.Program, "instance": strconv.Itoa(p.Instance),
+		"generation": strconv.Itoa(p.Generation), "pid": strconv.Itoa(p.Pid),
+	}
+}
+
+func (e ProgramMoved) record() ctl.Event {
+	data := programData(e.Place)
+	data["from"], data["to"], data["by"] = string(e.From), string(e.To), e.By
+	text := fmt.Sprintf("program %s (pid %d) is %s", e.Place, e.Place.Pid, e.To)
+	if e.Reason != "" {
+		data["reason"] = e.Reason
+		text += ": " + e.Reason
+	}
+	if !e.Next.IsZero() {
+		text += "; next start at " + e.Next.Format(time.TimeOnly)
+	}
+	return ctl.Event{Kind: "program_state", Name: e.Place.Program, Data: data, Text: text}
+}
+
+func (e ProgramEnded) record() ctl.Event {
+	data := programData(e.Place)
+	data["cause"], data["by"] = e.Run.Cause, e.Run.By
+	if len(e.Output) > 0 {
+		data["output"] = strings.Join(e.Output, "\n")
+	}
+	return ctl.Event{
+		Kind: "program_ended", Name: e.Place.Program, Data: data,
+		Text: fmt.Sprintf("program %s (pid %d) ended: %s", e.Place, e.Place.Pid, e.Run.Cause),
+	}
+}
+
+func (e ProgramReplaced) record() ctl.Event {
+	data := programData(e.Place)
+	data["old"] = e.Old.String()
+	return ctl.Event{
+		Kind: "program_replaced", Name: e.Place.Program, Data: data,
+		Text: fmt.Sprintf("program %s (pid %d) takes over from %s (pid %d)", e.Place, e.Place.Pid, e.Old, e.Old.Pid),
+	}
+}
+
+func (e WorkerAdopted) record() ctl.Event {
+	return ctl.Event{
+		Kind: "worker_adopted", Name: e.Place.Worker, Data: e.Place.data(),
+		Text: fmt.Sprintf("worker %s (pid %d) of the former master goes on", e.Place, e.Place.Pid),
 	}
 }
 
@@ -159,6 +259,17 @@ func (e ReloadEnded) record() ctl.Event {
 		Kind: "reload_ended", Text: text,
 		Data: map[string]string{"id": strconv.Itoa(r.ID), "outcome": r.Outcome, "build": r.Build.ID},
 	}
+}
+
+func (e MasterUpgraded) record() ctl.Event {
+	r := e.Result
+	text := fmt.Sprintf("master runs build %s: upgrade %s", r.Build.ID, strings.ReplaceAll(r.Outcome, "_", " "))
+	if r.Error != "" {
+		text += ": " + r.Error
+	} else if r.Gap > 0 {
+		text += fmt.Sprintf(" within %v", r.Gap.Round(100*time.Microsecond))
+	}
+	return ctl.Event{Kind: "master_upgraded", Text: text, Data: map[string]string{"outcome": r.Outcome, "build": r.Build.ID}}
 }
 
 func (e WorkCut) record() ctl.Event {

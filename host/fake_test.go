@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/internal/group"
 	"github.com/dserver/dserver/sandbox"
 )
@@ -176,7 +177,7 @@ func fakeWork(t *testing.T, n int) []workload {
 	b := fakeBuild(t)
 	var out []workload
 	for i := range n {
-		out = append(out, workload{Worker: "w", Instance: i + 1, Build: b})
+		out = append(out, workload{Worker: "w", Instance: i + 1, Build: b, Settings: config.Worker{Keep: config.Keep{Restart: config.RestartAlways}}})
 	}
 	return out
 }

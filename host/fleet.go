@@ -2,11 +2,13 @@ package host
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sort"
 	"sync"
 	"time"
 
+	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/group"
 )
 
@@ -20,6 +22,9 @@ type fleet struct {
 	events *hub
 	group  *group.Group // keepers, watchers and retirements
 	limits func() limits
+	// essential is told that a worker was given up without which the master is of no
+	// use; nil if nobody is.
+	essential func(worker string, exit supervise.Exit)
 
 	retireCtx context.Context // ends when draining has lasted long enough
 	cutAll    context.CancelFunc
@@ -39,10 +44,11 @@ type limits struct {
 
 // retirement is a generation on its way out.
 type retirement struct {
-	slot *slot
-	gen  *generation
-	cut  context.CancelFunc
-	over chan struct{} // closed when it has gone and what was cut is counted
+	slot  *slot
+	gen   *generation
+	until time.Time // when it is cut
+	cut   context.CancelFunc
+	over  chan struct{} // closed when it has gone and what was cut is counted
 }
 
 func newFleet(g *group.Group, r runner, events *hub, l func() limits) *fleet {
@@ -71,6 +77,29 @@ func (f *fleet) slot(worker string, instance int) *slot {
 		}
 	}
 	return newSlot(f, worker, instance, f.begun)
+}
+
+// without leaves out the workloads of slots in which something serves.
+func (f *fleet) without(work []workload) []workload {
+	return slices.DeleteFunc(work, func(w workload) bool {
+		g, _, _ := f.slot(w.Worker, w.Instance).watched()
+		return g != nil
+	})
+}
+
+// errMeanwhile is the cause of a generation that ended while nobody looked.
+var errMeanwhile = errors.New("it ended while the master was upgraded")
+
+// reviveMissing starts the workloads of slots in which nothing serves, as if what
+// served there had been lost.
+func (f *fleet) reviveMissing(work []workload) {
+	for _, w := range f.without(work) {
+		s := f.slot(w.Worker, w.Instance)
+		g := s.next(w)
+		g.failed = errMeanwhile
+		g.end()
+		f.install(s, g)
+	}
 }
 
 // install puts a committed generation into its slot, begins to keep the slot if
@@ -112,8 +141,13 @@ func (f *fleet) remove(s *slot) {
 
 // retire drains a generation in the background, within the drain limit.
 func (f *fleet) retire(s *slot, g *generation) {
-	ctx, cancel := context.WithTimeout(f.retireCtx, f.limits().Drain)
-	r := retirement{slot: s, gen: g, cut: cancel, over: make(chan struct{})}
+	f.retireUntil(s, g, time.Now().Add(f.limits().Drain))
+}
+
+// retireUntil is retire with another limit.
+func (f *fleet) retireUntil(s *slot, g *generation, until time.Time) {
+	ctx, cancel := context.WithDeadline(f.retireCtx, until)
+	r := retirement{slot: s, gen: g, until: until, cut: cancel, over: make(chan struct{})}
 	f.mu.Lock()
 	f.retiring = append(f.retiring, r)
 	f.cutOldestLocked(s)

@@ -67,6 +67,7 @@ func (f *flipRunner) start(ctx context.Context, w workload, watch observer) (ins
 	if err := r.attach(ours); err != nil {
 		return nil, err
 	}
+	r.line.end() // a successor has no second session
 	i := &flipInstance{remote: r, tail: f.mark(), upgraded: make(chan struct{}), done: make(chan struct{})}
 	// tableflip starts what os.Args[0] names and offers no other way.
 	os.Args[0] = w.Build.path
@@ -158,7 +159,7 @@ func (i *flipInstance) Kill() {
 
 // leave tells the successor what had to be cut here.
 func (i *flipInstance) leave(ctx context.Context, l legacy) error {
-	return fromWire(i.session.Call(ctx, routeLeft, l, nil))
+	return fromWire(i.line.call(ctx, routeLeft, l, nil))
 }
 
 // killWait is how long a process that is not wanted has between TERM and KILL.

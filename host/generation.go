@@ -64,6 +64,15 @@ func (g *generation) start(ctx context.Context, r runner) error {
 	return nil
 }
 
+// goOn takes the place of start for a run that another master has begun and that
+// serves.
+func (g *generation) goOn(run instance, started time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.run, g.started, g.state = run, started, Serving
+	close(g.ready)
+}
+
 // watch moves the generation when its run gets ready and when it ends.
 func (g *generation) watch() {
 	select {
@@ -152,14 +161,23 @@ func (g *generation) move(e step) error {
 func (g *generation) observe(s sandbox.Status) {
 	g.mu.Lock()
 	for i := range g.sandboxes {
-		if g.sandboxes[i].Name == s.Name {
-			g.sandboxes[i] = s
+		if g.sandboxes[i].Name != s.Name {
+			continue
 		}
+		if same(g.sandboxes[i], s) {
+			g.mu.Unlock()
+			return // it is told again, by a worker that comes once more
+		}
+		g.sandboxes[i] = s
 	}
 	close(g.changed)
 	g.changed = make(chan struct{})
 	g.mu.Unlock()
 	g.events.publish(SandboxMoved{Place: g.place(), Status: s})
+}
+
+func same(a, b sandbox.Status) bool {
+	return a.State == b.State && a.Error == b.Error && a.Restarts == b.Restarts && a.Since.Equal(b.Since)
 }
 
 func (g *generation) place() Place {

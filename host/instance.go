@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/sandbox"
 )
 
@@ -55,4 +56,7 @@ type sandboxes interface {
 type exit struct {
 	Cause string   // such as "exit status 3" or "signal: killed"; empty if it was told to end and did
 	Tail  []string // last output lines
+
+	// Process is how the process ended; zero if there was none of its own.
+	Process supervise.Exit
 }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"syscall"
 	"time"
 )
@@ -26,11 +27,37 @@ func (m *master) stop(limit time.Duration, why string) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
-		m.fleet.stop(ctx, m.cutNow)
+		m.stopEverything(ctx)
 		err := m.endPredecessor(limit)
 		m.move("stopped", "")
-		m.end(err)
+		m.end(errors.Join(m.lastWord(), err))
 	})
+}
+
+// stopEverything ends programs and workers in the reverse of the order in which
+// they need each other.
+func (m *master) stopEverything(ctx context.Context) {
+	ctx, cut := context.WithCancel(ctx)
+	defer cut()
+	m.group.Go("cut", func(context.Context) {
+		select {
+		case <-m.cutNow:
+			cut()
+		case <-ctx.Done():
+		}
+	})
+	if above := m.currentPlan().programsAbove(); len(above) > 0 {
+		m.programs.Stop(ctx, above)
+	}
+	m.fleet.stop(ctx, m.cutNow)
+	m.programs.StopAll(ctx)
+}
+
+// lastWord is what an essential program makes the master end with.
+func (m *master) lastWord() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.last
 }
 
 // endPredecessor sees to it that the former master, which may still be draining,

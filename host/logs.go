@@ -103,6 +103,14 @@ func (l *logs) own(on bool) {
 	}
 }
 
+// flush writes what has been collected.
+func (l *logs) flush() error {
+	if w := l.writer.Load(); w != nil {
+		return w.Flush()
+	}
+	return nil
+}
+
 func (l *logs) close() error {
 	if w := l.writer.Load(); w != nil {
 		return w.Close()

@@ -2,10 +2,12 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/dserver/dserver/host/cli"
+	"github.com/dserver/dserver/host/reexec"
 )
 
 // exitFailed is the exit code of what failed; see package cli for all of them.
@@ -19,6 +21,9 @@ const exitFailed = 1
 // its workers; a worker is told by its environment.
 func (a *App) Main() int {
 	ctx := context.Background()
+	if taken, ok, err := reexec.Take(); ok || err != nil {
+		return a.goOn(ctx, taken, err)
+	}
 	if isWorker() {
 		return a.work(ctx, os.Stderr)
 	}
@@ -34,6 +39,25 @@ func (a *App) Main() int {
 func (a *App) succeed(ctx context.Context) int {
 	m, err := newSuccessor(ctx, a, os.Stdout, os.Stderr)
 	if err == nil {
+		err = m.run(ctx)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		return exitFailed
+	}
+	return 0
+}
+
+// goOn makes this process, which was a master as another image, the same master
+// once more.
+func (a *App) goOn(ctx context.Context, t *reexec.Taken, err error) int {
+	var m *master
+	if err == nil {
+		m, err = newReborn(ctx, a, t, os.Stdout, os.Stderr)
+	}
+	if err != nil {
+		err = errors.Join(err, t.Back(err))
+	} else {
 		err = m.run(ctx)
 	}
 	if err != nil {

@@ -13,8 +13,11 @@ import (
 	"github.com/cloudflare/tableflip"
 
 	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/cgroup"
 	"github.com/dserver/dserver/host/cli"
+	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/host/rundir"
+	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/group"
 	"github.com/dserver/dserver/internal/inherit"
 )
@@ -30,6 +33,11 @@ type master struct {
 	events   *hub
 	group    *group.Group
 	sockets  *sockets
+	spawner  *supervise.Spawner
+	groups   *cgroup.Tree
+	keepers  *group.Group // keep programs; they outlive the order to stop
+	programs *program.Set
+	wanted   wishes // as it was remembered from before
 	fleet    *fleet
 	reloads  *reloader
 	lock     *rundir.Lock
@@ -46,11 +54,25 @@ type master struct {
 	first runner // brings in the first generations and what was lost
 	next  runner // brings in those of a reload
 
+	// In multi mode only.
+	workers *processRunner // is first and next
+	doors   *reception
+	found   []*found     // workers of a former master, until they are adopted
+	reborn  *reborn      // of a master that goes on where the image before it left off
+	former  *stateRecord // of a master that was killed, until all is adopted
+
 	// In single mode only.
 	upgrader  *tableflip.Upgrader
 	successor *successor // of a master that is to succeed another one
 	lifeline  *os.File   // to the launcher; nil if there is none
 	herald    *herald    // to whoever started it in the background; nil if nobody did
+
+	dirty   chan struct{} // capacity 1: state.json is to be written
+	writing sync.Mutex    // of state.json
+
+	callers *callers
+	signals chan os.Signal
+	hold    chan chan struct{} // signals wait until what is sent here is closed
 
 	orders      orders
 	changes     turn // of code and of what is wished of sandboxes: one at a time
@@ -63,11 +85,14 @@ type master struct {
 	mu        sync.Mutex
 	state     string
 	plan      *plan
-	ordered   bool // a successor got the order to open
-	opened    bool // its first generations serve
-	succeeded bool // another process is the master now
-	heir      int  // its pid
+	ordered   bool              // a successor got the order to open
+	opened    bool              // its first generations serve
+	upgrading int               // ID of the upgrade that is under way
+	upgraded  ctl.UpgradeResult // the last one, which another image may have begun
+	succeeded bool              // another process is the master now
+	heir      int               // its pid
 	stopping  bool
+	last      error // what the master ends with, if an essential program says so
 	counts    ctl.Reloads
 	commits   int
 	err       error // why it ended
@@ -77,9 +102,8 @@ type master struct {
 // up, stand until told to stop or succeeded, and let go.
 func (m *master) run(ctx context.Context) error {
 	outliveReaders()
-	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, masterSignals()...)
-	defer signal.Stop(signals)
+	signal.Notify(m.signals, masterSignals()...)
+	defer signal.Stop(m.signals)
 	m.chooseRunners()
 	if err := m.acquire(ctx); err != nil {
 		if m.successor != nil {
@@ -90,20 +114,24 @@ func (m *master) run(ctx context.Context) error {
 	m.group.Go("reloads", m.reloads.loop)
 	m.group.Go("start", m.begin)
 	m.group.Go("guard", m.guard)
+	m.group.Go("state", m.keepState)
+	m.group.Go("orphans", m.spawner.ReapOrphans)
 	m.group.Go("watchdog", m.feedWatchdog)
-	m.stand(ctx, signals)
+	m.stand(ctx)
 	return errors.Join(m.outcome(), m.release())
 }
 
 // stand obeys signals until the master has ended.
-func (m *master) stand(ctx context.Context, signals <-chan os.Signal) {
+func (m *master) stand(ctx context.Context) {
 	cancelled := ctx.Done()
 	for {
 		select {
 		case <-m.ended:
 			return
-		case s := <-signals:
+		case s := <-m.signals:
 			m.obey(s)
+		case resume := <-m.hold:
+			<-resume
 		case <-cancelled:
 			cancelled = nil
 			m.stop(m.limits().Stop, "cancelled")
@@ -137,7 +165,9 @@ func (m *master) obey(s os.Signal) {
 // begin brings the first generations in. In a process that succeeds another one
 // they wait for the order to open before they serve.
 func (m *master) begin(ctx context.Context) {
-	m.move("starting", "")
+	if m.reborn == nil {
+		m.move("starting", "")
+	}
 	m.warn(m.currentPlan())
 	if m.options.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -150,13 +180,12 @@ func (m *master) begin(ctx context.Context) {
 		return // told to stop before anything began
 	}
 	defer give()
-	t := m.fleet.newTransition(m.first, m.currentPlan().workloads(), nil)
-	t.beforeCommit = m.awaitOpen
-	err = t.run(ctx)
-	if err == nil {
-		err = m.takeOver()
+	m.adoptWorkers(ctx)
+	if m.reborn != nil {
+		m.goOn()
+		return
 	}
-	if err != nil {
+	if err := m.bringUp(ctx); err != nil {
 		m.startFailed(err)
 		return
 	}
@@ -165,7 +194,53 @@ func (m *master) begin(ctx context.Context) {
 		m.arrived()
 		return
 	}
+	if m.former != nil {
+		m.renewAdopted(m.former)
+	}
 	m.sayStarted()
+}
+
+// bringUp starts programs and workers, each when what it needs is there. Programs
+// that cannot be started keep nobody from it but those who need them.
+func (m *master) bringUp(ctx context.Context) error {
+	applied := make(chan struct{})
+	m.keepers.Go("programs", func(context.Context) {
+		defer close(applied)
+		for _, r := range m.applyPrograms(ctx, m.currentPlan()) {
+			m.log.Warn("a program does not run", "program", r.Program, "error", r.Err)
+		}
+	})
+	for i, work := range m.currentPlan().startWaves(m.fleet.without(m.currentPlan().workloads())) {
+		if i > 0 {
+			if err := m.awaitNeeds(ctx, work[0].Worker); err != nil {
+				return err
+			}
+		}
+		t := m.fleet.newTransition(m.first, work, nil)
+		if i == 0 {
+			t.beforeCommit = m.awaitOpen
+		}
+		if err := t.run(ctx); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-applied:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return m.takeOver()
+}
+
+// goOn brings a master into charge that is another image of the one before. What
+// ended meanwhile is started again like anything that is lost.
+func (m *master) goOn() {
+	m.fleet.reviveMissing(m.currentPlan().workloads())
+	if err := m.takeOver(); err != nil {
+		m.log.Warn("cannot write down who is the master", "error", err)
+	}
+	m.move("running", "")
+	m.goneOn()
 }
 
 // warn logs what the configuration says without effect.
@@ -199,6 +274,7 @@ func (m *master) startFailed(err error) {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	m.fleet.stop(now, m.cutNow) // what had been committed before the failure
+	m.programs.StopAll(now)
 	m.end(failureOf(err))
 }
 

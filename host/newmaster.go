@@ -2,6 +2,8 @@ package host
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,9 +16,11 @@ import (
 	"github.com/cloudflare/tableflip"
 
 	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/cgroup"
 	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/logfile"
+	"github.com/dserver/dserver/host/rundir"
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/group"
 	"github.com/dserver/dserver/internal/inherit"
@@ -27,12 +31,17 @@ import (
 func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrader *tableflip.Upgrader, h *herald) (*master, error) {
 	m := &master{
 		app: a, options: o, dir: l.dir, upgrader: upgrader, herald: h, sockets: &sockets{}, started: time.Now(), commits: 1,
-		ended: make(chan struct{}), cutNow: make(chan struct{}), orders: newOrders(), changes: newTurn(), transitions: newTurn(),
+		ended: make(chan struct{}), cutNow: make(chan struct{}), dirty: make(chan struct{}, 1), signals: make(chan os.Signal, 16), hold: make(chan chan struct{}), callers: newCallers(), orders: newOrders(), changes: newTurn(), transitions: newTurn(),
 	}
 	m.logs = newLogs(o, l)
 	m.log = m.logs.masterLogger()
-	m.events = newHub(m.logEvent, m.tellPredecessor, m.tellManager)
+	m.events = newHub(m.logEvent, m.tellPredecessor, m.tellManager, m.noteChange)
 	m.group = group.New(ctx, nil)
+	m.keepers = group.New(context.WithoutCancel(ctx), nil)
+	m.spawner = supervise.New(supervise.Options{Mark: markOf(l.dir)})
+	if err := m.keepTogether(); err != nil {
+		return nil, err
+	}
 	own, err := ownBuild()
 	if err != nil {
 		return nil, err
@@ -79,6 +88,24 @@ func newSuccessor(ctx context.Context, a *App, stdout, stderr io.Writer) (*maste
 		m.plan.stopped[b.Name], m.plan.levels[b.Name] = b.Stopped, b.Level
 	}
 	return m, nil
+}
+
+// keepTogether makes sure that no process of a tree gets lost: whoever loses its
+// parent becomes a child of this process, and each tree has a control group if the
+// system lets us have one.
+func (m *master) keepTogether() (err error) {
+	if err := supervise.Subreap(); err != nil {
+		return err
+	}
+	m.groups, err = cgroup.Find(m.dir.Name + "-" + markOf(m.dir)[:8])
+	return err
+}
+
+// markOf is what the INVOCATION_ID of every process of an instance begins with, so
+// that another master of the same folder can find what none knows.
+func markOf(dir rundir.Dir) string {
+	sum := sha256.Sum256([]byte(dir.Path))
+	return hex.EncodeToString(sum[:8])
 }
 
 // takeEnvironment reads what is meant for this process alone and removes it, so
@@ -139,17 +166,19 @@ func (m *master) chooseRunners() {
 		}}
 		m.next = &flipRunner{group: m.group, log: m.log, upgrader: m.upgrader, hand: m.bequeath, hurry: m.hurry, mark: m.logs.mark}
 	} else {
-		m.first = &processRunner{
-			spawner: supervise.New(supervise.Options{}), group: m.group, log: m.log, logs: m.logs, sockets: m.sockets,
-			environ: inherit.Scrub(os.Environ()),
+		m.workers = &processRunner{
+			spawner: m.spawner, groups: m.groups, group: m.group, log: m.log, logs: m.logs, sockets: m.sockets,
+			environ: inherit.Scrub(os.Environ()), grace: func() time.Duration { return m.currentPlan().config.OrphanGrace },
 		}
-		m.next = m.first
+		m.first, m.next = m.workers, m.workers
 	}
 	m.fleet = newFleet(m.group, m.first, m.events, m.limits)
+	m.fleet.essential = m.essentialEnded
 	if m.successor != nil {
 		m.fleet.begun = m.successor.given.Generation - 1
 	}
 	m.reloads = newReloader(m.events, m.reload)
+	m.reloads.after = m.upgradeAfter
 }
 
 func (m *master) limits() limits { return limitsOf(m.currentPlan()) }

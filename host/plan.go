@@ -50,7 +50,8 @@ func (p *plan) workload(worker string, instance int, boxes []config.Sandbox) wor
 	for _, b := range boxes {
 		a.Sandboxes = append(a.Sandboxes, p.sandbox(b))
 	}
-	return workload{Worker: worker, Instance: instance, Assignment: a, Build: p.build}
+	settings, _ := p.config.Worker(worker)
+	return workload{Worker: worker, Instance: instance, Assignment: a, Build: p.build, Settings: settings}
 }
 
 func (p *plan) sandbox(b config.Sandbox) Sandbox {

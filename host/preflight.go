@@ -38,9 +38,15 @@ func (e *CheckError) Error() string {
 // Unwrap gives the failure of the check itself.
 func (e *CheckError) Unwrap() error { return e.Err }
 
+// checked is what a new build said of itself.
+type checked struct {
+	document
+	Handover int // version of a master's state that it can go on with
+}
+
 // preflight lets the new build check its own configuration and say what it would
 // run. It runs the very file that was opened, whatever happens to its path.
-func (m *master) preflight(ctx context.Context, b *build) (d document, err error) {
+func (m *master) preflight(ctx context.Context, b *build) (d checked, err error) {
 	ctx, cancel := context.WithTimeout(ctx, preflightLimit)
 	defer cancel()
 	number, err := inherit.Number(b.file)
@@ -54,7 +60,8 @@ func (m *master) preflight(ctx context.Context, b *build) (d document, err error
 	var manifest cli.Manifest
 	err = json.Unmarshal(out, &manifest)
 	if err == nil {
-		d, err = decodeDocument(manifest.Plan)
+		d.Handover = manifest.Handover
+		d.document, err = decodeDocument(manifest.Plan)
 	}
 	if err != nil {
 		return d, &CheckError{Path: b.path, Err: fmt.Errorf("its manifest is not readable: %w", err)}

@@ -35,7 +35,11 @@ func (m *master) reload(ctx context.Context, j *reloadJob) ctl.ReloadResult {
 	}
 	defer m.closeUnusedBuilds(next.build)
 	result.Build = next.build.record()
-	change, err := m.change(next, j.request.Names)
+	programs, names := next.split(j.request.Names)
+	if len(programs) > 0 && len(names) == 0 {
+		return m.reloadPrograms(ctx, result, next, programs, j.request.DryRun)
+	}
+	change, err := m.change(next, names)
 	if err != nil {
 		return m.reloadEnded(result, outcomeRefused, err)
 	}
@@ -51,8 +55,11 @@ func (m *master) reload(ctx context.Context, j *reloadJob) ctl.ReloadResult {
 		m.resume()
 		return m.reloadEnded(result, outcomeRolledBack, err)
 	}
-	result.Remarks = m.remarks(next)
-	return m.reloadEnded(result, outcomeCommitted, nil)
+	result.Remarks = m.remarks(next, j.request.Names)
+	if m.upgrader == nil {
+		err = m.programsAfter(ctx, next, j.request.Names, programs)
+	}
+	return m.reloadEnded(result, outcomeCommitted, err)
 }
 
 // prepare opens the build and asks it what it would run; nothing is touched.
@@ -120,7 +127,7 @@ func slotName(worker string, instance int) string { return fmt.Sprintf("%s/%d", 
 
 // apply carries a change out, wholly or not at all.
 func (m *master) apply(ctx context.Context, c change, began time.Time, result ctl.ReloadResult) (ready time.Duration, err error) {
-	undo, err := m.sockets.ensureAll(ctx, c.next.sandboxes())
+	undo, err := m.sockets.ensureAll(ctx, c.next.holders())
 	if err != nil {
 		return 0, err
 	}
@@ -150,7 +157,7 @@ func (m *master) apply(ctx context.Context, c change, began time.Time, result ct
 		return t.ready, nil
 	}
 	m.warn(c.next)
-	m.sockets.keepOnly(c.next.sandboxes())
+	m.sockets.keepOnly(c.next.holders())
 	m.resume()
 	if err := m.writeState(); err != nil {
 		m.log.Warn("cannot write the state", "error", err)
@@ -188,11 +195,14 @@ func (m *master) reloadEnded(r ctl.ReloadResult, outcome string, err error) ctl.
 		r.Error = err.Error()
 		var failed *FailedError
 		var check *CheckError
+		var prog *ProgramError
 		switch {
 		case errors.As(err, &failed):
 			r.Output = failed.Tail
 		case errors.As(err, &check):
 			r.Output = check.Output
+		case errors.As(err, &prog):
+			r.Output = prog.Output
 		}
 		m.mu.Lock()
 		m.counts.Failed++
@@ -205,11 +215,11 @@ func (m *master) reloadEnded(r ctl.ReloadResult, outcome string, err error) ctl.
 }
 
 // remarks says what a person should know of a reload that went well.
-func (m *master) remarks(next *plan) []string {
-	if m.upgrader != nil || m.own.id() == next.build.id() {
+func (m *master) remarks(next *plan, names []string) []string {
+	if m.upgrader != nil || len(names) == 0 || m.own.id() == next.build.id() {
 		return nil
 	}
-	return []string{fmt.Sprintf("the master itself still runs build %s; stop and start brings it to %s", m.own.id(), next.build.id())}
+	return []string{fmt.Sprintf("the master itself still runs build %s; upgrade brings it to %s", m.own.id(), next.build.id())}
 }
 
 // closeUnusedBuilds lets go of executables that nothing will be started from any

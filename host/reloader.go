@@ -18,12 +18,17 @@ var errStopping = errors.New("the master is stopping")
 type reloader struct {
 	events *hub
 	run    func(ctx context.Context, j *reloadJob) ctl.ReloadResult
+	// after is called with a reload that is over, before its callers are answered; what
+	// it gives is a remark for them. It may be nil.
+	after func(request ctl.ReloadRequest, result ctl.ReloadResult) (remark string)
 
 	mu      sync.Mutex
 	last    int // ID given last
 	running *reloadJob
+	cancel  context.CancelCauseFunc // of running
 	pending *reloadJob
-	handed  *reloadJob    // that a predecessor had waiting; nil if none
+	held    bool          // another image of this process is to go on
+	handed  []*reloadJob  // that a predecessor had not answered, by ID
 	wake    chan struct{} // capacity 1
 	closed  bool
 }
@@ -34,6 +39,7 @@ type reloadJob struct {
 	request ctl.ReloadRequest
 	queued  bool
 	by      *reloadJob // the later one that took its place
+	over    bool       // result is there, though nobody has been told
 	done    chan struct{}
 	result  ctl.ReloadResult
 }
@@ -46,8 +52,11 @@ func newReloader(events *hub, run func(context.Context, *reloadJob) ctl.ReloadRe
 func (r *reloader) submit(request ctl.ReloadRequest) (*reloadJob, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
+	switch {
+	case r.closed:
 		return nil, errStopping
+	case r.held:
+		return nil, ctl.Problemf(ctl.ErrRetry, "the master is being upgraded")
 	}
 	r.last++
 	j := &reloadJob{id: r.last, request: request, done: make(chan struct{}), queued: r.running != nil}
@@ -90,9 +99,7 @@ func (r *reloader) loop(ctx context.Context) {
 		if ctx.Err() != nil {
 			return // stop wins, also when both came at once
 		}
-		if j := r.take(); j != nil {
-			r.finish(j, r.run(ctx, j))
-		}
+		r.runNext(ctx)
 		if r.retired() {
 			return
 		}
@@ -105,19 +112,57 @@ func (r *reloader) retired() bool {
 	return r.closed
 }
 
-func (r *reloader) take() *reloadJob {
+func (r *reloader) runNext(ctx context.Context) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if j := r.take(cancel); j != nil {
+		r.conclude(j, r.run(ctx, j))
+		if r.after != nil {
+			r.remark(j, r.after(j.request, j.result))
+		}
+		r.finish(j)
+	}
+}
+
+func (r *reloader) conclude(j *reloadJob, result ctl.ReloadResult) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.running, r.pending = r.pending, nil
+	if !j.ended() {
+		j.result, j.over = result, true
+	}
+}
+
+// remark adds to the result, also if its callers are to ask for it once more.
+func (r *reloader) remark(j *reloadJob, text string) {
+	if text == "" {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range append([]*reloadJob{j}, r.handed...) {
+		if k.id == j.id && k.result.Outcome != ctl.OutcomeMoved {
+			k.result.Remarks = append(k.result.Remarks, text)
+		}
+	}
+}
+
+func (r *reloader) take(cancel context.CancelCauseFunc) *reloadJob {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held {
+		return nil
+	}
+	r.running, r.pending, r.cancel = r.pending, nil, cancel
 	return r.running
 }
 
-func (r *reloader) finish(j *reloadJob, result ctl.ReloadResult) {
+func (r *reloader) finish(j *reloadJob) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	j.result = result
 	r.running = nil
-	close(j.done)
+	if !j.ended() { // else its callers were sent elsewhere
+		close(j.done)
+	}
 }
 
 func (r *reloader) close() {
@@ -133,6 +178,7 @@ func (r *reloader) close() {
 
 // queue is what a successor has to know of a reloader.
 type queue struct {
+	Done    *ctl.ReloadResult  `json:"done,omitempty"`    // of a reload that is over and was not answered
 	Last    int                `json:"last"`              // ID given last
 	Pending *ctl.ReloadRequest `json:"pending,omitempty"` // of the reload that waits, whose ID is Last
 }
@@ -147,9 +193,63 @@ func (r *reloader) queue() queue {
 	return q
 }
 
+// suspend gives the reloads that wait, for another image of this process to run
+// them, and sends their callers there. The one that runs by now, if there is one,
+// has not begun: it waits for its turn.
+func (r *reloader) suspend() queue {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held = true
+	q := queue{Last: r.last}
+	for _, j := range []*reloadJob{r.running, r.pending} {
+		if j == nil || j.ended() {
+			continue
+		}
+		if j.over {
+			over := j.result
+			q.Done = &over
+		} else {
+			q.Pending = &ctl.ReloadRequest{Names: j.request.Names, Binary: j.request.Binary, DryRun: j.request.DryRun}
+		}
+		j.result = ctl.ReloadResult{ID: j.id, Outcome: ctl.OutcomeMoved}
+		close(j.done)
+	}
+	if r.running != nil && r.cancel != nil {
+		r.cancel(errMoved)
+	}
+	r.pending = nil
+	return q
+}
+
+// errMoved ends a reload that another image of this process will run.
+var errMoved = errors.New("the master is being upgraded")
+
+// reopen goes on with what suspend gave: there is no other image.
+func (r *reloader) reopen(q queue) {
+	r.mu.Lock()
+	r.held = false
+	r.mu.Unlock()
+	_ = r.goOn(q) // it fails for a master that is stopping only
+}
+
+func (j *reloadJob) ended() bool {
+	select {
+	case <-j.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // goOn takes the queue of a predecessor over.
 func (r *reloader) goOn(q queue) error {
 	r.mu.Lock()
+	r.handed = nil
+	if q.Done != nil {
+		j := &reloadJob{id: q.Done.ID, result: *q.Done, over: true, done: make(chan struct{})}
+		close(j.done)
+		r.handed = append(r.handed, j)
+	}
 	r.last = q.Last
 	if q.Pending != nil {
 		r.last-- // submit gives it the number that it had
@@ -165,7 +265,7 @@ func (r *reloader) goOn(q queue) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	j.queued = true
-	r.handed = j
+	r.handed = append(r.handed, j)
 	return nil
 }
 
@@ -174,7 +274,12 @@ func (r *reloader) goOn(q queue) error {
 func (r *reloader) resume(id int) (*reloadJob, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.handed, r.handed != nil && id <= r.handed.id
+	for _, j := range r.handed {
+		if id <= j.id {
+			return j, true
+		}
+	}
+	return nil, false
 }
 
 // retire ends a reloader whose queue was taken over as q; those who wait are told

@@ -21,7 +21,7 @@ type remote struct {
 	work    workload
 	watch   observer
 	control *rpc.Endpoint
-	session *rpc.Session
+	line    *line
 	listen  func(ctx context.Context, r listenRequest) error // opens a socket and passes it on; nil: refused
 	hurry   func(limit time.Duration)                        // what drains here gets no more time than that; nil: nothing does
 
@@ -29,6 +29,7 @@ type remote struct {
 	failed    atomic.Value // string: why the start failed, in the other side's words
 	readyOnce sync.Once
 	ready     chan struct{}
+	greeted   chan presence // capacity 1: of a worker that comes from another master
 }
 
 // errProtocol refuses a worker whose control protocol is too old or too new.
@@ -39,7 +40,7 @@ func newRemote(w workload, watch observer, log *slog.Logger) (*remote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot make the control endpoint: %w", err)
 	}
-	r := &remote{work: w, watch: watch, control: e, ready: make(chan struct{})}
+	r := &remote{work: w, watch: watch, control: e, line: newLine(), ready: make(chan struct{}), greeted: make(chan presence, 1)}
 	return r, errors.Join(
 		rpc.Handle(e, routeHello, r.onHello, rpc.Ordered()),
 		rpc.Handle(e, routeReady, r.onReady, rpc.Ordered()),
@@ -50,13 +51,14 @@ func newRemote(w workload, watch observer, log *slog.Logger) (*remote, error) {
 	)
 }
 
-// attach begins the session on the master's end of the socketpair.
+// attach begins a session on the master's end of a socketpair: the first one, or
+// one that goes on where another ended.
 func (r *remote) attach(conn net.Conn) error {
 	session, err := r.control.ServeConn(conn)
 	if err != nil {
 		return fmt.Errorf("cannot begin the control session: %w", err)
 	}
-	r.session = session
+	r.line.renew(session)
 	return nil
 }
 
@@ -65,7 +67,24 @@ func (r *remote) onHello(_ rpc.Context, q helloRequest) (Assignment, error) {
 		return Assignment{}, onWire(fmt.Errorf("%w: the worker speaks %d, the master %d to %d", errProtocol, q.Protocol, controlProtocolMin, controlProtocol))
 	}
 	r.pid.Store(int64(q.Pid))
+	if q.Presence != nil {
+		r.welcome(*q.Presence)
+	}
 	return r.work.Assignment, nil
+}
+
+// welcome takes note of a worker that has had another session before.
+func (r *remote) welcome(p presence) {
+	for _, s := range p.Sandboxes {
+		r.watch(s)
+	}
+	if p.Ready {
+		r.readyOnce.Do(func() { close(r.ready) })
+	}
+	select {
+	case r.greeted <- p:
+	default: // it was welcomed before
+	}
 }
 
 func (r *remote) onFailed(_ rpc.Context, f failure) (struct{}, error) {
@@ -113,7 +132,7 @@ func (r *remote) Ready() <-chan struct{} { return r.ready }
 
 // open sends the order to accept.
 func (r *remote) open(ctx context.Context, b Baton) error {
-	return fromWire(r.session.Call(ctx, routeOpen, b, nil))
+	return fromWire(r.line.call(ctx, routeOpen, b, nil))
 }
 
 // Drain implements lifecycle. The call outlives ctx by what the sandboxes have
@@ -126,20 +145,20 @@ func (r *remote) Drain(ctx context.Context) sandbox.Report {
 	calling, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
-		_ = r.session.Push(calling, routeCut, struct{}{}) // if it does not arrive, the time below is over soon
+		r.line.push(calling, routeCut, struct{}{}) // if it does not arrive, the time below is over soon
 		time.AfterFunc(killGrace, cancel)
 	})()
 	var report sandbox.Report
-	if err := r.session.Call(calling, routeDrain, drainRequest{Timeout: timeout}, &report); err != nil {
+	if err := r.line.call(calling, routeDrain, drainRequest{Timeout: timeout}, &report); err != nil {
 		report.Stuck = append(report.Stuck, fmt.Sprintf("worker %s: %v", r.work.Worker, err))
 	}
-	_ = r.session.Close() // the other side waits for it: its report has arrived
+	r.line.close() // the other side waits for it: its report has arrived
 	return report
 }
 
 // Start implements sandboxes.
 func (r *remote) Start(ctx context.Context, name string) error {
-	return fromWire(r.session.Call(ctx, routeStart, nameRequest{Name: name}, nil))
+	return fromWire(r.line.call(ctx, routeStart, nameRequest{Name: name}, nil))
 }
 
 // Stop implements sandboxes.
@@ -159,11 +178,11 @@ func (r *remote) withReport(ctx context.Context, route, name string) (report san
 	}
 	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout+killGrace)
 	defer cancel()
-	err = r.session.Call(calling, route, nameRequest{Name: name, Timeout: timeout}, &report)
+	err = r.line.call(calling, route, nameRequest{Name: name, Timeout: timeout}, &report)
 	return report, fromWire(err)
 }
 
 // SetLevel implements sandboxes.
 func (r *remote) SetLevel(ctx context.Context, name string, level slog.Level) error {
-	return fromWire(r.session.Call(ctx, routeLevel, levelRequest{Name: name, Level: level}, nil))
+	return fromWire(r.line.call(ctx, routeLevel, levelRequest{Name: name, Level: level}, nil))
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/dserver/dserver/ctl"
@@ -20,8 +19,14 @@ const releaseLimit = 5 * time.Second
 // acquire takes what belongs to an instance: the lock first, which makes this
 // process the only one that may touch the rest.
 func (m *master) acquire(ctx context.Context) error {
-	if m.successor != nil {
+	switch {
+	case m.successor != nil:
 		return m.inherit()
+	case m.reborn != nil:
+		if err := m.takeUp(ctx); err != nil {
+			return m.reborn.back(err)
+		}
+		return nil
 	}
 	lock, err := m.dir.Lock()
 	if err != nil {
@@ -29,6 +34,12 @@ func (m *master) acquire(ctx context.Context) error {
 	}
 	m.lock = lock
 	if err := m.logs.open(m.dir); err != nil {
+		return err
+	}
+	if err := m.dir.ReadWanted(&m.wanted); err != nil {
+		m.log.Warn(err.Error())
+	}
+	if m.programs, err = m.newPrograms(); err != nil {
 		return err
 	}
 	path, err := m.dir.Socket()
@@ -43,6 +54,9 @@ func (m *master) acquire(ctx context.Context) error {
 	if err := m.borrow(); err != nil {
 		return err
 	}
+	if err := m.recover(ctx); err != nil {
+		return err
+	}
 	if err := m.openSockets(ctx); err != nil {
 		return err
 	}
@@ -50,26 +64,48 @@ func (m *master) acquire(ctx context.Context) error {
 	return nil
 }
 
-// orphanTries times busyWait is how long workers of a master that was killed may
-// take to notice it and to let go of their sockets.
-const orphanTries = 100
-
-// openSockets opens what the plan needs. If the last master of this instance left
-// its state behind, it was killed, and an address in use may be its workers'.
-func (m *master) openSockets(ctx context.Context) error {
-	_, err := m.sockets.ensureAll(ctx, m.currentPlan().sandboxes())
-	for range orphanTries {
-		if !errors.Is(err, syscall.EADDRINUSE) || m.dir.ReadState(new(stateRecord)) != nil || !wait(ctx, busyWait) {
-			break
-		}
-		_, err = m.sockets.ensureAll(ctx, m.currentPlan().sandboxes())
+// recover finds what a master left that was killed, and opens the reception for
+// its workers and those to come.
+func (m *master) recover(ctx context.Context) (err error) {
+	if m.former, err = m.formerState(); err != nil {
+		m.log.Warn(err.Error())
 	}
+	if m.workers == nil {
+		return nil
+	}
+	var address string
+	var records []workerRecord
+	var keys []socketKey
+	if m.former != nil {
+		address, records, keys = m.former.Doors, m.former.Workers, m.former.Sockets
+	}
+	if m.doors, err = openReception(address, m.log); err != nil && address != "" {
+		m.log.Warn("workers of the former master cannot come", "error", err)
+		m.doors, err = openReception("", m.log)
+	}
+	if err != nil {
+		return err
+	}
+	m.workers.doors = m.doors
+	if err := m.findWorkers(records, m.workers.findProcess); err != nil {
+		return err
+	}
+	if err := m.endStrangers(invocations(m.found)); err != nil {
+		m.log.Warn(err.Error())
+	}
+	m.awaitWorkers(ctx, keys)
+	return nil
+}
+
+// openSockets opens what the plan needs.
+func (m *master) openSockets(ctx context.Context) error {
+	_, err := m.sockets.ensureAll(ctx, m.currentPlan().holders())
 	return err
 }
 
 // borrow takes the sockets that a service manager gave, before any is opened.
 func (m *master) borrow() error {
-	boxes := m.currentPlan().sandboxes()
+	boxes := m.currentPlan().holders()
 	for _, given := range m.lent {
 		fits, err := m.sockets.borrow(given, boxes)
 		if err != nil {
@@ -95,6 +131,9 @@ func (m *master) inherit() error {
 		return err
 	}
 	if err := m.logs.open(m.dir); err != nil {
+		return err
+	}
+	if m.programs, err = m.newPrograms(); err != nil {
 		return err
 	}
 	if err := m.inheritControl(from); err != nil {
@@ -167,7 +206,10 @@ func (m *master) release() error {
 	if m.control != nil {
 		errs = append(errs, m.control.close(ctx))
 	}
-	errs = append(errs, m.group.Stop(ctx))
+	errs = append(errs, m.group.Stop(ctx), m.keepers.Stop(ctx))
+	if m.doors != nil {
+		errs = append(errs, m.doors.close(ctx))
+	}
 	mine := m.owns()
 	m.sockets.close(mine)
 	if m.lifeline != nil {
@@ -175,10 +217,13 @@ func (m *master) release() error {
 	}
 	if m.lock != nil {
 		if mine {
-			errs = append(errs, m.lock.Clean())
+			errs = append(errs, m.lock.Clean(notifySocket))
 		} else {
 			errs = append(errs, m.lock.Close())
 		}
+	}
+	if mine {
+		errs = append(errs, m.groups.Close())
 	}
 	for _, b := range m.builds {
 		b.close()

@@ -108,4 +108,8 @@ func (s *successor) sayFailed(err error) {
 
 // report passes a sandbox's state on, as a worker does. The predecessor may be
 // gone; then nobody asks.
-func (s *successor) report(st sandbox.Status) { reportState(s.session, st) }
+func (s *successor) report(st sandbox.Status) {
+	ctx, cancel := context.WithTimeout(context.Background(), reportLimit)
+	defer cancel()
+	_ = s.session.Call(ctx, routeState, st, nil)
+}

@@ -2,36 +2,211 @@ package host
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"syscall"
 
 	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/config"
+	"github.com/dserver/dserver/host/program"
+	"github.com/dserver/dserver/internal/signals"
 )
 
 // Programs implements ctl.Supervisor.
-func (m *master) Programs(context.Context, ctl.Detail) []ctl.Program { return nil }
+func (m *master) Programs(_ context.Context, d ctl.Detail) []ctl.Program {
+	list := m.programs.Programs(d.History)
+	out := make([]ctl.Program, len(list))
+	for i, s := range list {
+		out[i] = m.programRecord(s, d)
+	}
+	return out
+}
 
-// Signal implements ctl.Supervisor.
-func (m *master) Signal(_ context.Context, r ctl.SignalRequest) (ctl.ActionResult, error) {
-	return ctl.ActionResult{}, noProgram(r.Names[0])
+func (m *master) programRecord(s program.Status, d ctl.Detail) ctl.Program {
+	detailed := d.Name == "" || d.Name == s.Name
+	p := ctl.Program{
+		Name: s.Name, State: string(s.State), Wanted: s.Wanted, Command: s.Command, Group: s.Group,
+		Listen: m.sockets.addresses(s.Name), Instances: make([]ctl.ProgramInstance, len(s.Instances)),
+	}
+	for i, in := range s.Instances {
+		r := ctl.ProgramInstance{
+			Instance: in.Instance, Generation: in.Generation, State: string(in.State), Pid: in.Pid, Since: in.Since,
+			Restarts: in.Restarts, Next: in.Next, Reason: in.Reason, By: in.By, Output: in.Output,
+		}
+		if detailed {
+			for _, run := range in.History {
+				r.History = append(r.History, ctl.Run(run))
+			}
+			if d.Usage && in.Pid > 0 {
+				r.Usage = usageOf(in.Pid)
+			}
+		}
+		p.Instances[i] = r
+	}
+	return p
+}
+
+// Signal implements ctl.Supervisor. Workers take signals as well as programs.
+func (m *master) Signal(ctx context.Context, r ctl.SignalRequest) (ctl.ActionResult, error) {
+	sig, err := signals.Parse(r.Signal)
+	if err != nil {
+		return ctl.ActionResult{}, ctl.Problemf(ctl.ErrInvalid, "%v", err)
+	}
+	var result ctl.ActionResult
+	for _, name := range r.Names {
+		if !m.isWorker(name) {
+			results := m.programs.Signal(ctx, []string{name}, sig)
+			if err := problemOf(results); err != nil {
+				return result, err
+			}
+			result.Results = append(result.Results, actionsOf(results)...)
+			continue
+		}
+		result.Results = append(result.Results, m.signalWorker(name, sig))
+	}
+	return result, nil
+}
+
+func (m *master) isWorker(name string) bool {
+	_, ok := m.currentPlan().config.Worker(name)
+	return ok && m.workers != nil
+}
+
+func (m *master) signalWorker(name string, sig syscall.Signal) ctl.Action {
+	a := ctl.Action{Name: name, State: Serving.String()}
+	var errs []error
+	for _, s := range m.fleet.all() {
+		if g, _, _ := s.watched(); g != nil && s.worker == name {
+			if i, ok := g.run.(*processInstance); ok {
+				errs = append(errs, i.process.Signal(sig))
+			}
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		a.Error = err.Error()
+	}
+	return a
 }
 
 // Scale implements ctl.Supervisor.
-func (m *master) Scale(_ context.Context, r ctl.ScaleRequest) (ctl.ActionResult, error) {
-	return ctl.ActionResult{}, noProgram(r.Name)
+func (m *master) Scale(ctx context.Context, r ctl.ScaleRequest) (ctl.ActionResult, error) {
+	if m.isWorker(r.Name) {
+		return m.scaleWorker(ctx, r)
+	}
+	give, err := m.takeChange(ctx, m.changes)
+	if err != nil {
+		return ctl.ActionResult{}, err
+	}
+	defer give()
+	results := []program.Result{m.programs.Scale(ctx, r.Name, r.Instances)}
+	m.rememberWanted()
+	return ctl.ActionResult{Results: actionsOf(results)}, problemOf(results)
+}
+
+// takeChange takes turns for a caller's change, or tells him why it cannot.
+func (m *master) takeChange(ctx context.Context, turns ...turn) (give func(), err error) {
+	ctx, done := m.callers.within(ctx)
+	defer done()
+	give, err = takeAll(ctx, turns...)
+	if errors.Is(err, errMoved) {
+		return nil, ctl.Problemf(ctl.ErrRetry, "%v", err)
+	}
+	if err != nil {
+		return nil, ctl.Problemf(ctl.ErrTimeout, "another change is under way: %v", err)
+	}
+	if err := m.mayAct(nil); err != nil {
+		give()
+		return nil, err
+	}
+	return give, nil
+}
+
+// maxWorkerInstances is what the configuration allows, too.
+const maxWorkerInstances = 64
+
+// scaleWorker starts or retires instances of a worker.
+func (m *master) scaleWorker(ctx context.Context, r ctl.ScaleRequest) (ctl.ActionResult, error) {
+	if r.Instances < 1 || r.Instances > maxWorkerInstances {
+		return ctl.ActionResult{}, ctl.Problemf(ctl.ErrInvalid, "cannot run %d instances of worker %s: want 1 to %d", r.Instances, r.Name, maxWorkerInstances)
+	}
+	give, err := m.takeChange(ctx, m.changes, m.transitions)
+	if err != nil {
+		return ctl.ActionResult{}, err
+	}
+	defer give()
+	next := m.currentPlan().with(func(p *plan) { p.config = scaled(p.config, r.Name, r.Instances) })
+	var removed []*slot
+	for _, s := range m.fleet.all() {
+		if s.worker == r.Name && s.instance > r.Instances {
+			removed = append(removed, s)
+		}
+	}
+	action := ctl.Action{Name: r.Name, State: Serving.String()}
+	if err := m.fleet.newTransition(m.next, m.fleet.without(next.workloads()), removed).run(context.WithoutCancel(ctx)); err != nil {
+		action.Error = err.Error()
+		return ctl.ActionResult{Results: []ctl.Action{action}}, nil
+	}
+	m.mu.Lock()
+	m.plan = next
+	m.mu.Unlock()
+	return ctl.ActionResult{Results: []ctl.Action{action}}, nil
+}
+
+// scaled gives a configuration with another number of instances of one worker.
+func scaled(c *config.Config, worker string, instances int) *config.Config {
+	next := *c
+	next.Workers = slices.Clone(c.Workers)
+	for i := range next.Workers {
+		if next.Workers[i].Name == worker {
+			next.Workers[i].Instances = instances
+		}
+	}
+	return &next
 }
 
 // Reset implements ctl.Supervisor.
-func (m *master) Reset(_ context.Context, r ctl.ActionRequest) (ctl.ActionResult, error) {
-	return ctl.ActionResult{}, noProgram(r.Names[0])
-}
-
-// Upgrade implements ctl.Supervisor.
-func (m *master) Upgrade(_ context.Context, r ctl.UpgradeRequest) (ctl.UpgradeResult, error) {
-	if r.Resume > 0 {
-		return ctl.UpgradeResult{}, ctl.Problemf(ctl.ErrNotFound, "there was no upgrade %d", r.Resume)
+func (m *master) Reset(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResult, error) {
+	give, err := m.takeChange(ctx, m.changes)
+	if err != nil {
+		return ctl.ActionResult{}, err
 	}
-	return ctl.UpgradeResult{}, ctl.Problemf(ctl.ErrRefused, "this master cannot be upgraded in place yet")
+	defer give()
+	var result ctl.ActionResult
+	for _, name := range r.Names {
+		if m.isWorker(name) {
+			m.resetWorker(name)
+			result.Results = append(result.Results, ctl.Action{Name: name, State: Starting.String()})
+			continue
+		}
+		results := m.programs.Reset(ctx, []string{name})
+		if err := problemOf(results); err != nil {
+			return result, err
+		}
+		result.Results = append(result.Results, actionsOf(results)...)
+	}
+	return result, nil
 }
 
-func noProgram(name string) error {
-	return ctl.Problemf(ctl.ErrNotFound, "there is no program %q", name)
+func (m *master) resetWorker(name string) {
+	for _, s := range m.fleet.all() {
+		if s.worker == name {
+			s.reset()
+		}
+	}
+}
+
+// wishes are what somebody asked for against what is configured. It is remembered
+// over a restart of the master.
+type wishes struct {
+	Stopped map[string]bool `json:"stopped,omitempty"` // programs by name; false: started
+	Scale   map[string]int  `json:"scale,omitempty"`
+}
+
+func (m *master) rememberWanted() {
+	var w wishes
+	w.Stopped, w.Scale = m.programs.Wanted()
+	if err := m.dir.WriteWanted(w); err != nil {
+		m.log.Warn(fmt.Sprintf("it will be forgotten at the next start: %v", err))
+	}
 }

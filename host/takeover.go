@@ -68,7 +68,7 @@ func (m *master) arrived() {
 // accepts on it: a former master may still be about to stop.
 func (m *master) forgetSockets() {
 	if m.successor == nil {
-		m.sockets.keepOnly(m.currentPlan().sandboxes())
+		m.sockets.keepOnly(m.currentPlan().holders())
 		return
 	}
 	m.group.Go("forget sockets", func(ctx context.Context) {
@@ -78,7 +78,7 @@ func (m *master) forgetSockets() {
 		// A reload that ran meanwhile may have handed on what it had opened.
 		defer m.transitions.give()
 		if !m.hasHeir() {
-			m.sockets.keepOnly(m.currentPlan().sandboxes())
+			m.sockets.keepOnly(m.currentPlan().holders())
 		}
 	})
 }
@@ -172,33 +172,4 @@ func noticeOf(state string) []string {
 		return []string{"STOPPING=1"}
 	}
 	return nil
-}
-
-// stateRecord is state.json: what there is, for people and programs that look
-// while nobody answers.
-type stateRecord struct {
-	Name    string        `json:"name"`
-	Mode    string        `json:"mode"`
-	Pid     int           `json:"pid"`
-	Build   string        `json:"build"`
-	Workers []workerState `json:"workers"`
-}
-
-type workerState struct {
-	Worker     string `json:"worker"`
-	Instance   int    `json:"instance"`
-	Generation int    `json:"generation"`
-	Pid        int    `json:"pid"`
-}
-
-func (m *master) writeState() error {
-	p := m.currentPlan()
-	s := stateRecord{Name: m.dir.Name, Mode: string(p.config.Mode), Pid: os.Getpid(), Build: p.build.id(), Workers: []workerState{}}
-	for _, slot := range m.fleet.all() {
-		if g, _, _ := slot.watched(); g != nil {
-			at := g.place()
-			s.Workers = append(s.Workers, workerState{Worker: at.Worker, Instance: at.Instance, Generation: at.Generation, Pid: at.Pid})
-		}
-	}
-	return m.dir.WriteState(s)
 }

@@ -1,6 +1,9 @@
 package host
 
-import "context"
+import (
+	"context"
+	"sync"
+)
 
 // turn is a lock that one can stop waiting for. Make one with newTurn.
 type turn chan struct{}
@@ -36,3 +39,44 @@ func giveAll(turns []turn) {
 
 // give passes the turn on.
 func (t turn) give() { <-t }
+
+// callers are those who wait for a turn on behalf of somebody at the control
+// socket. They can be sent away, to ask another image of this process.
+type callers struct {
+	mu   sync.Mutex
+	stay context.Context
+	send context.CancelFunc
+}
+
+func newCallers() *callers {
+	c := &callers{}
+	c.welcome()
+	return c
+}
+
+// welcome lets callers wait, again.
+func (c *callers) welcome() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stay, c.send = context.WithCancel(context.Background())
+}
+
+// sendAway ends the waiting of all.
+func (c *callers) sendAway() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.send()
+}
+
+// within gives a context for one caller's waiting; its cause is errMoved when he is
+// sent away.
+func (c *callers) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(c.stay, func() { cancel(errMoved) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/logfile"
+	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/sandbox"
 )
 
@@ -139,12 +140,18 @@ func (g *generation) record() ctl.Worker {
 // record tells about the slot's current generation.
 func (s *slot) record() ctl.Worker {
 	s.mu.Lock()
-	g, restarts, lost, waiting := s.current, s.restarts, s.lost, s.waiting
+	g, restarts, lost, waiting, ended, given := s.current, s.restarts, s.lost, s.waiting, s.ended, s.given
 	s.mu.Unlock()
 	w := g.record()
 	w.Restarts, w.Error = restarts, lost
 	if waiting {
 		w.State, w.Pid = string(sandbox.Backoff), 0
+	}
+	if ended {
+		w.State, w.Pid = string(program.Exited), 0
+		if given.Fatal != "" {
+			w.State, w.Error = string(program.Fatal), given.Fatal
+		}
 	}
 	return w
 }

@@ -16,11 +16,12 @@ import (
 
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/logfile"
+	"github.com/dserver/dserver/internal/group"
 	"github.com/dserver/dserver/internal/inherit"
 )
 
-// masterlessLimit is how long a worker that has lost its master, or got a TERM,
-// has to finish what runs.
+// masterlessLimit is how long a worker that no master came for, or that got a
+// TERM, has to finish what runs.
 const masterlessLimit = 30 * time.Second
 
 // isWorker tells whether a master started this process to be its worker.
@@ -53,17 +54,24 @@ func (a *App) serveAsWorker(ctx context.Context, lines logfile.LineWriter, log *
 	if err != nil {
 		return err
 	}
+	if _, agent.masterUID, err = inherit.Peer(given.passing); err != nil {
+		return err
+	}
 	as, err := agent.greet(ctx, given.control)
 	if err != nil {
 		return err
 	}
-	sockets := &workerSockets{agent: agent, passing: given.passing, files: given.sockets}
-	if err := agent.run(ctx, a, as, sockets, lines); err != nil {
+	sockets := newWorkerSockets(agent, given.passing, given.sockets)
+	keeping := group.New(ctx, nil)
+	keeping.Go("control line", func(ctx context.Context) { agent.keepLine(ctx, sockets) })
+	err = agent.run(ctx, a, as, sockets, lines)
+	if err != nil {
 		agent.sayFailed(ctx, err)
-		return err
+	} else {
+		agent.stand(terms, sockets)
 	}
-	agent.stand(terms, sockets)
-	return nil
+	agent.line.close()
+	return errors.Join(err, keeping.Stop(ctx))
 }
 
 // run brings the sandboxes up.
@@ -87,32 +95,29 @@ func (g *agent) run(ctx context.Context, a *App, as Assignment, s *workerSockets
 	return g.sayReady(ctx)
 }
 
-// stand waits until the worker is not needed: it was drained, its master has
-// gone, or somebody sent a TERM.
+// stand waits until the worker is not needed: it was drained, no master came for
+// it any more, or somebody sent a TERM.
 func (g *agent) stand(terms <-chan os.Signal, s *workerSockets) {
 	select {
 	case <-g.drained:
+		g.awaitFarewell()
 	case <-terms:
-		g.drainAlone()
-	case <-g.session.Done():
+		g.drain(masterlessLimit)
+	case <-g.line.over:
 		// What this process keeps open, a new master could not open.
 		s.closeAll()
-		g.drainAlone()
+		g.drain(masterlessLimit)
 	}
-	// The master closes the session when it has the report.
-	select {
-	case <-g.session.Done():
-	case <-time.After(killGrace):
-	}
-	_ = g.control.Close() // nobody is left to tell
 }
 
-// drainAlone drains without an order of the master.
-func (g *agent) drainAlone() {
-	ctx, cancel := context.WithTimeout(g.cutCtx, masterlessLimit)
-	defer cancel()
-	g.runtime.Load().Drain(ctx)
-	_ = g.session.Close()
+// awaitFarewell waits until the master closes the session, which it does when it
+// has the report.
+func (g *agent) awaitFarewell() {
+	session, _ := g.line.current()
+	select {
+	case <-session.Done():
+	case <-time.After(killGrace):
+	}
 }
 
 // handed is what a worker gets from its master.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,12 +17,20 @@ import (
 
 // agent is the worker's end of a control session.
 type agent struct {
-	control *rpc.Endpoint
-	session *rpc.Session
-	runtime atomic.Pointer[sandbox.Runtime] // nil before the assignment was read
-	cut     context.CancelFunc              // ends the drain deadline early
-	cutCtx  context.Context
-	drained chan struct{} // closed when the drain's report is known
+	control   *rpc.Endpoint
+	line      *line
+	log       *slog.Logger
+	home      Home                            // where it looks for another master
+	masterUID int                             // whom that one has to belong to
+	runtime   atomic.Pointer[sandbox.Runtime] // nil before the assignment was read
+	ready     atomic.Bool
+	opened    atomic.Bool
+	cut       context.CancelFunc // ends the drain deadline early
+	cutCtx    context.Context
+	drained   chan struct{} // closed when the drain's report is known
+
+	draining atomic.Bool
+	drain    func(timeout time.Duration) sandbox.Report // drains once
 }
 
 // errNoRuntime answers orders that come before the worker has its assignment.
@@ -32,8 +41,9 @@ func newAgent(log *slog.Logger) (*agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot make the control endpoint: %w", err)
 	}
-	a := &agent{control: e, drained: make(chan struct{})}
+	a := &agent{control: e, line: newLine(), log: log, drained: make(chan struct{})}
 	a.cutCtx, a.cut = context.WithCancel(context.Background())
+	a.drain = a.drainOnce()
 	return a, errors.Join(
 		rpc.Handle(e, routeOpen, a.onOpen),
 		rpc.Handle(e, routeDrain, a.onDrain),
@@ -45,41 +55,62 @@ func newAgent(log *slog.Logger) (*agent, error) {
 	)
 }
 
-// greet begins the session and asks for the assignment.
-func (a *agent) greet(ctx context.Context, conn net.Conn) (as Assignment, err error) {
-	if a.session, err = a.control.ServeConn(conn); err != nil {
+// greet begins the first session and asks for the assignment.
+func (a *agent) greet(ctx context.Context, conn net.Conn) (Assignment, error) {
+	as, err := a.meet(ctx, conn, nil)
+	a.home = as.Home
+	return as, err
+}
+
+// meet begins a session with a master and goes on with it.
+func (a *agent) meet(ctx context.Context, conn net.Conn, p *presence) (as Assignment, err error) {
+	session, err := a.control.ServeConn(conn)
+	if err != nil {
 		return as, fmt.Errorf("cannot begin the control session: %w", err)
 	}
-	hello := helloRequest{Protocol: controlProtocol, Pid: os.Getpid()}
-	if err := a.session.Call(ctx, routeHello, hello, &as); err != nil {
+	hello := helloRequest{Protocol: controlProtocol, Pid: os.Getpid(), Presence: p}
+	if err := session.Call(ctx, routeHello, hello, &as); err != nil {
+		_ = session.Close() // it is of no use
 		return as, fmt.Errorf("cannot get an assignment: %w", err)
 	}
+	a.line.renew(session)
 	return as, nil
 }
 
-// report passes a sandbox's state on. The master may be gone; then nobody asks.
-func (a *agent) report(s sandbox.Status) { reportState(a.session, s) }
+// report passes a sandbox's state on. The master may be gone; the next one is told
+// all states at once.
+func (a *agent) report(s sandbox.Status) {
+	ctx, cancel := context.WithTimeout(context.Background(), reportLimit)
+	defer cancel()
+	_ = a.line.call(ctx, routeState, s, nil)
+}
 
 // reportLimit is how long a master may take to note a state. A sandbox's own
 // progress waits for it, because what it answers afterwards must not be known
 // earlier than its state.
 const reportLimit = time.Second
 
-func reportState(to *rpc.Session, s sandbox.Status) {
-	ctx, cancel := context.WithTimeout(context.Background(), reportLimit)
-	defer cancel()
-	_ = to.Call(ctx, routeState, s, nil)
-}
-
 // sayReady tells the master that all sandboxes are ready.
 func (a *agent) sayReady(ctx context.Context) error {
-	return a.session.Call(ctx, routeReady, struct{}{}, nil)
+	a.ready.Store(true)
+	return a.line.call(ctx, routeReady, struct{}{}, nil)
 }
 
 // sayFailed tells the master why the start has failed. If it cannot be told, the
 // exit code has to do.
 func (a *agent) sayFailed(ctx context.Context, err error) {
-	_ = a.session.Call(ctx, routeFailed, failure{Error: err.Error()}, nil)
+	ctx, cancel := context.WithTimeout(ctx, releaseLimit)
+	defer cancel()
+	_ = a.line.call(ctx, routeFailed, failure{Error: err.Error()}, nil)
+}
+
+// presence tells a master that comes new how far this worker is.
+func (a *agent) presence() *presence {
+	p := &presence{Ready: a.ready.Load(), Open: a.opened.Load(), Draining: a.draining.Load()}
+	if rt := a.runtime.Load(); rt != nil {
+		p.Sandboxes = rt.Status()
+	}
+	return p
 }
 
 func (a *agent) onOpen(rpc.Context, Baton) (struct{}, error) {
@@ -88,18 +119,31 @@ func (a *agent) onOpen(rpc.Context, Baton) (struct{}, error) {
 		return struct{}{}, onWire(errNoRuntime)
 	}
 	rt.Open()
+	a.opened.Store(true)
 	return struct{}{}, nil
 }
 
 func (a *agent) onDrain(_ rpc.Context, q drainRequest) (sandbox.Report, error) {
-	defer close(a.drained)
-	rt := a.runtime.Load()
-	if rt == nil {
-		return sandbox.Report{}, nil
+	return a.drain(q.Timeout), nil
+}
+
+// drainOnce gives what drains the runtime. Who asks again, because the master has
+// changed meanwhile, gets the same report.
+func (a *agent) drainOnce() func(time.Duration) sandbox.Report {
+	var once sync.Once
+	var report sandbox.Report
+	return func(timeout time.Duration) sandbox.Report {
+		once.Do(func() {
+			defer close(a.drained)
+			a.draining.Store(true)
+			if rt := a.runtime.Load(); rt != nil {
+				ctx, cancel := context.WithTimeout(a.cutCtx, timeout)
+				defer cancel()
+				report = rt.Drain(ctx)
+			}
+		})
+		return report
 	}
-	ctx, cancel := context.WithTimeout(a.cutCtx, q.Timeout)
-	defer cancel()
-	return rt.Drain(ctx), nil
 }
 
 func (a *agent) onCut(rpc.Context, struct{}) error {

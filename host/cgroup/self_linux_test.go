@@ -15,9 +15,24 @@ import (
 	"github.com/dserver/dserver/host/cgroup"
 )
 
-// spare is a controller of version 2 that nothing here needs. With it the rules
-// for handing controllers on are tried where version 1 has the ones that matter.
-const spare = "hugetlb"
+// spares are controllers with a file of each. Where version 1 has those that
+// matter, the rules for handing controllers on are tried with one that does not.
+func spares() [][2]string { return [][2]string{{"pids", "pids.max"}, {"hugetlb", "hugetlb.2MB.max"}} }
+
+// spare gives a controller that version 2 has, and a file of it.
+func spare(t *testing.T) (controller, file string) {
+	text, err := os.ReadFile(path.Join(mountPoint(t), "cgroup.controllers"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range spares() {
+		if slices.Contains(strings.Fields(string(text)), s[0]) {
+			return s[0], s[1]
+		}
+	}
+	t.Skip("version 2 has no controller here to try with")
+	return "", ""
+}
 
 func groupOf(pid int) string {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
@@ -41,7 +56,8 @@ func liveInLeaf(args []string) error {
 		return err
 	}
 	before := groupOf(os.Getpid())
-	if args[1] == "crowded" {
+	how, spare, file := args[1], args[2], args[3]
+	if how == "crowded" {
 		c := exec.Command("sleep", "1000")
 		if err := c.Start(); err != nil {
 			return err
@@ -55,7 +71,7 @@ func liveInLeaf(args []string) error {
 		return err
 	}
 	dir := g.Directory().Name()
-	_, err = os.Stat(path.Join(dir, spare+".2MB.max"))
+	_, err = os.Stat(path.Join(dir, file))
 	moved := groupOf(os.Getpid()) != before && path.Base(groupOf(os.Getpid())) == "self"
 	fmt.Printf("controller=%v moved=%v", err == nil, moved)
 	c := exec.Command("sleep", "1000")
@@ -94,28 +110,27 @@ func liveInLeaf(args []string) error {
 
 func TestOurOwnProcessesMoveIntoALeaf(t *testing.T) {
 	mountinfo, memberships := says(t)
-	root := ""
+	spare, file := spare(t)
 	tree := cgroup.FindWith(instance(t), mountinfo, memberships, spare)
 	t.Cleanup(func() {
 		if err := tree.Close(); err != nil {
 			t.Error(err)
 		}
 		// With other instances about, the root is left as it is.
-		_ = os.WriteFile(path.Join(root, "cgroup.subtree_control"), []byte("-"+spare), 0)
+		_ = os.WriteFile(path.Join(mountPoint(t), "cgroup.subtree_control"), []byte("-"+spare), 0)
 	})
 	outer, err := tree.Make("outer", cgroup.Limits{})
 	if err != nil || outer.Directory() == nil {
 		t.Skip("there is no version 2 that we may write to: ", err)
 	}
-	root = strings.TrimSuffix(path.Dir(path.Dir(outer.Directory().Name())), "/")
-	if _, err := os.Stat(path.Join(outer.Directory().Name(), spare+".2MB.max")); err != nil {
+	if _, err := os.Stat(path.Join(outer.Directory().Name(), file)); err != nil {
 		t.Skip("the ", spare, " controller cannot be had: ", err)
 	}
 	for _, c := range []struct{ how, want string }{
 		{"alone", "controller=true moved=true born=true found=true back=true gone=true <nil>\n"},
 		{"crowded", "controller=true moved=true born=true found=true back=true gone=true <nil>\n"},
 	} {
-		p, err := self("leaf", instance(t), c.how)
+		p, err := self("leaf", instance(t), c.how, spare, file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +144,7 @@ func TestOurOwnProcessesMoveIntoALeaf(t *testing.T) {
 	t.Run("not beside strangers", func(t *testing.T) {
 		stranger := exec.Command("sleep", "1000")
 		start(t, outer, stranger)
-		p, err := self("leaf", instance(t), "alone")
+		p, err := self("leaf", instance(t), "alone", spare, file)
 		if err != nil {
 			t.Fatal(err)
 		}

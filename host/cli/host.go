@@ -103,6 +103,10 @@ type Manifest struct {
 	Limits     ManifestLimits    `json:"limits,omitzero"`
 	Warnings   []string          `json:"warnings,omitempty"`
 
+	// Handover is the version of a running master's state that the build can go on
+	// with in place; see upgrade.
+	Handover int `json:"handover,omitempty"`
+
 	// Plan is the checked configuration in the form that hosts exchange; the
 	// command line only passes it on.
 	Plan json.RawMessage `json:"plan,omitempty"`

@@ -128,7 +128,7 @@ func executable(path string) (string, error) {
 // reloaded prints how a reload went.
 func (s *shell) reloaded(what string, res ctl.ReloadResult, f format) error {
 	p := s.out
-	done := res.Outcome == "committed" || res.Outcome == "planned"
+	done := (res.Outcome == "committed" || res.Outcome == "planned") && res.Error == ""
 	switch {
 	case f == formatJSON:
 		if err := p.json(res); err != nil {

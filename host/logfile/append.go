@@ -44,8 +44,13 @@ func (w *Writer) confession() []byte {
 	if w.trouble.torn {
 		text = append(text, '\n')
 	}
-	return AppendLine(text, time.Now(), Master, StreamLog,
-		fmt.Sprintf("%v %d lines of the log are lost: %v", slog.LevelError, w.trouble.lines, w.trouble.cause))
+	said := fmt.Sprintf("%d lines of the log are lost: %v", w.trouble.lines, w.trouble.cause)
+	if w.options.Remark != nil {
+		w.remarks = append(w.remarks, errors.New(said))
+		return text
+	}
+	head := w.form.head(nil, time.Now(), Source{Name: Master, Stream: StreamLog})
+	return w.form.line(text, head, fmt.Appendf(nil, "%v %s", slog.LevelError, said), endsLine)
 }
 
 func (w *Writer) failed(batch []byte, written int, err error) error {
@@ -76,16 +81,17 @@ func (w *Writer) lockCurrent() error {
 
 // goOver takes the file at the log's path, or makes one, instead of ours.
 func (w *Writer) goOver() error {
-	end, err := endOf(w.file)
+	end, err := endOf(w.file, w.form)
 	if err != nil {
 		return err
 	}
-	f, err := openLog(w.options.Path, end)
+	f, err := openLog(w.options.Path, w.form, end)
 	if err != nil {
 		return err
 	}
 	old := w.file
 	w.file = f
+	w.born = w.bornAt()
 	if err := errors.Join(old.Close(), w.tellOpened()); err != nil {
 		w.remarks = append(w.remarks, fmt.Errorf("cannot leave the rotated log: %w", err))
 	}
@@ -105,8 +111,8 @@ func (w *Writer) tellOpened() error {
 }
 
 // endOf gives the offset of the end of a log file.
-func endOf(f *os.File) (int64, error) {
-	s := &segment{file: f}
+func endOf(f *os.File, form form) (int64, error) {
+	s := &segment{file: f, form: form}
 	base, err := s.readBase()
 	if err != nil {
 		return 0, err
@@ -117,7 +123,7 @@ func endOf(f *os.File) (int64, error) {
 
 // openLog opens the log for appending. A new one continues after what is known to
 // have been written: up to end, or up to the end of the newest rotated file.
-func openLog(path string, end int64) (*os.File, error) {
+func openLog(path string, form form, end int64) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Somebody has cleared the folder away.
@@ -132,7 +138,7 @@ func openLog(path string, end int64) (*os.File, error) {
 	if err := lock(f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	if err := errors.Join(prepare(f, path, end), unlock(f)); err != nil {
+	if err := errors.Join(prepare(f, path, form, end), unlock(f)); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
@@ -140,7 +146,10 @@ func openLog(path string, end int64) (*os.File, error) {
 
 // prepare makes sure that the next line begins a line: after the head of a new
 // file, and after what a crash may have left unfinished.
-func prepare(f *os.File, path string, end int64) error {
+func prepare(f *os.File, path string, form form, end int64) error {
+	if form == (rawForm{}) {
+		return nil
+	}
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -153,7 +162,7 @@ func prepare(f *os.File, path string, end int64) error {
 		_, err = f.Write([]byte{'\n'})
 		return err
 	}
-	newest, err := openSegment(rotated(path, 1))
+	newest, err := openSegment(rotated(path, 1), form)
 	if err == nil {
 		var size int64
 		size, err = newest.size()
@@ -166,6 +175,6 @@ func prepare(f *os.File, path string, end int64) error {
 	if end == 0 {
 		return nil
 	}
-	_, err = f.Write(continuationLine(end))
+	_, err = f.Write(continuationLine(form, end))
 	return err
 }

@@ -2,7 +2,6 @@ package logfile
 
 import (
 	"bytes"
-	"strings"
 	"time"
 )
 
@@ -25,13 +24,16 @@ const (
 	maxHead = 128
 )
 
-// Line is one line of the log.
+// Line is one line of a log.
 type Line struct {
-	Offset int64     // behind the line: reading from here goes on with the next
-	Time   time.Time // zero if unknown
-	Name   string
-	Stream string
-	Text   string
+	Log        string    // of which [Reader] it is: its Label
+	Offset     int64     // behind the line: reading from here goes on with the next
+	Time       time.Time // zero if unknown
+	Name       string
+	Instance   int // 0 if unknown
+	Generation int // 0 if unknown
+	Stream     string
+	Text       string
 }
 
 // AppendLine appends the line or lines that text makes: it is cut at its newlines,
@@ -41,15 +43,17 @@ func AppendLine(dst []byte, t time.Time, name, stream, text string) []byte {
 }
 
 func appendText(dst []byte, t time.Time, name, stream string, text []byte, limit int) []byte {
+	return appendLines(dst, textForm{}, appendHead(nil, t, name, stream), text, limit)
+}
+
+func appendLines(dst []byte, f form, head, text []byte, limit int) []byte {
 	for {
 		part, rest, more := bytes.Cut(text, []byte{'\n'})
 		for len(part) > limit {
-			dst = append(appendHead(dst, t, name, stream), part[:limit]...)
-			dst = append(dst, '\\', '\n')
+			dst = f.line(dst, head, part[:limit], endsPart)
 			part = part[limit:]
 		}
-		dst = append(appendHead(dst, t, name, stream), part...)
-		dst = append(dst, '\n')
+		dst = f.line(dst, head, part, endsLine)
 		if !more {
 			return dst
 		}
@@ -61,14 +65,28 @@ func appendHead(dst []byte, t time.Time, name, stream string) []byte {
 	dst = t.UTC().AppendFormat(dst, timeLayout)
 	dst = append(dst, ' ')
 	dst = appendName(dst, name)
-	dst = append(dst, ' ')
+	dst = appendStream(append(dst, ' '), stream)
+	return append(dst, ' ')
+}
+
+func appendStream(dst []byte, stream string) []byte {
 	switch stream {
 	case StreamLog, StreamOut:
-		dst = append(dst, stream...)
-	default:
-		dst = append(dst, StreamErr...)
+		return append(dst, stream...)
 	}
-	return append(dst, ' ')
+	return append(dst, StreamErr...)
+}
+
+func streamOf(word []byte) (stream string, ok bool) {
+	switch string(word) {
+	case StreamLog:
+		return StreamLog, true
+	case StreamOut:
+		return StreamOut, true
+	case StreamErr:
+		return StreamErr, true
+	}
+	return "", false
 }
 
 func appendName(dst []byte, name string) []byte {
@@ -108,7 +126,7 @@ type head struct {
 }
 
 func parseHead(line []byte) (head, bool) {
-	if len(line) <= len(timeLayout) || line[len(timeLayout)] != ' ' || !looksLikeTime(line) {
+	if len(line) <= len(timeLayout) || line[len(timeLayout)] != ' ' {
 		return head{}, false
 	}
 	rest := line[len(timeLayout)+1:]
@@ -121,55 +139,47 @@ func parseHead(line []byte) (head, bool) {
 			return head{}, false
 		}
 	}
-	stream, _, ok := bytes.Cut(rest, []byte{' '})
+	word, _, ok := bytes.Cut(rest, []byte{' '})
 	if !ok {
 		return head{}, false
 	}
-	h := head{name: name, size: len(timeLayout) + 1 + len(name) + 1 + len(stream) + 1}
-	switch string(stream) {
-	case StreamLog:
-		h.stream = StreamLog
-	case StreamOut:
-		h.stream = StreamOut
-	case StreamErr:
-		h.stream = StreamErr
-	default:
+	h := head{name: name, size: len(timeLayout) + 1 + len(name) + 1 + len(word) + 1}
+	if h.stream, ok = streamOf(word); !ok {
 		return head{}, false
 	}
-	t, err := time.Parse(timeLayout, string(line[:len(timeLayout)]))
-	h.time = t
-	return h, err == nil
+	h.time, ok = parseTime(line[:len(timeLayout)])
+	return h, ok
 }
 
-// looksLikeTime is stricter than package time, which takes a comma for the dot and
-// a sign among the digits.
-func looksLikeTime(line []byte) bool {
+// parseTime is stricter than package time, which takes a comma for the dot and a
+// sign among the digits, and quicker.
+func parseTime(text []byte) (time.Time, bool) {
 	for i := range len(timeLayout) {
-		c, isDigit := line[i], '0' <= line[i] && line[i] <= '9'
+		c, isDigit := text[i], '0' <= text[i] && text[i] <= '9'
 		if wantDigit := '0' <= timeLayout[i] && timeLayout[i] <= '9'; isDigit != wantDigit || !isDigit && c != timeLayout[i] {
-			return false
+			return time.Time{}, false
 		}
 	}
-	return true
-}
-
-// belongs tells whether a line is one of name; it looks at its beginning only.
-func belongs(line []byte, name string) bool {
-	if name == "" {
-		return true
+	number := func(from, to int) int {
+		n := 0
+		for _, c := range text[from:to] {
+			n = 10*n + int(c-'0')
+		}
+		return n
 	}
-	h, ok := parseHead(line)
-	if !ok {
-		return name == Master
-	}
-	return string(h.name) == name
+	month, day := number(5, 7), number(8, 10)
+	hour, minute, second := number(11, 13), number(14, 16), number(17, 19)
+	t := time.Date(number(0, 4), time.Month(month), day, hour, minute, second, 1000*number(20, 26), time.UTC)
+	// Package time would make the 1st of March of the 29th of February.
+	ok := t.Month() == time.Month(month) && t.Day() == day && t.Hour() == hour && t.Minute() == minute && t.Second() == second
+	return t, ok
 }
 
 // continues is the text of the line that begins a file which continues another.
 const continues = "the log continues at offset "
 
-func isContinuation(line []byte) bool {
-	h, ok := parseHead(line)
+func isContinuation(f form, line []byte) bool {
+	h, ok := f.peek(line)
 	return ok && h.stream == StreamLog && string(h.name) == Master &&
-		strings.HasPrefix(string(line[h.size:min(len(line), h.size+len(continues))]), continues)
+		(bytes.HasPrefix(line[h.size:], []byte(continues)) || bytes.Contains(line, []byte(jsonText+continues)))
 }

@@ -2,6 +2,7 @@ package logfile
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -20,8 +21,9 @@ type news struct {
 	watch     *watch // while there are followers, if the system can do it
 }
 
-// join registers a follower, which is woken through the channel until it leaves.
-func (n *news) join() (wake <-chan struct{}, leave func()) {
+// join registers a follower, which is woken through the channel, of capacity 1,
+// until it leaves.
+func (n *news) join(wake chan struct{}) (leave func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.followers == nil {
@@ -30,9 +32,8 @@ func (n *news) join() (wake <-chan struct{}, leave func()) {
 	if len(n.followers) == 0 {
 		n.watch = newWatch(n.path, n.wakeAll)
 	}
-	c := make(chan struct{}, 1)
-	n.followers[c] = struct{}{}
-	return c, func() { n.leave(c) }
+	n.followers[wake] = struct{}{}
+	return func() { n.leave(wake) }
 }
 
 func (n *news) leave(c chan struct{}) {
@@ -60,10 +61,11 @@ func (n *news) wakeAll() {
 	}
 }
 
-// wait returns when there may be something new, or with ctx's error.
-func (n *news) wait(ctx context.Context, wake <-chan struct{}) error {
+// wait returns when there may be something new in one of the logs, or with ctx's
+// error.
+func wait(ctx context.Context, logs []*Reader, wake <-chan struct{}) error {
 	var poll <-chan time.Time
-	if !n.watched() {
+	if slices.ContainsFunc(logs, func(r *Reader) bool { return !r.news.watched() }) {
 		timer := time.NewTimer(pollPause)
 		defer timer.Stop()
 		poll = timer.C

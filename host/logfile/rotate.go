@@ -9,31 +9,62 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 )
 
 // restAfterFailure is how long rotating is not tried again after it has failed.
 const restAfterFailure = time.Minute
 
-// rotateIfDue rotates when the file has grown enough and it is for us to do it.
-func (w *Writer) rotateIfDue() {
-	if w.options.MaxSize <= 0 || !w.owner.Load() || time.Now().Before(w.resting) {
+// rotateIfLarge and rotateIfOld rotate when the file has grown enough, or holds
+// lines that are old enough, and it is for us to do it.
+func (w *Writer) rotateIfLarge() {
+	if w.options.MaxSize > 0 {
+		w.rotateIf(func(size int64) bool { return size >= w.options.MaxSize })
+	}
+}
+
+func (w *Writer) rotateIfOld() {
+	if w.options.MaxAge <= 0 || time.Since(w.born) < w.options.MaxAge {
 		return
 	}
-	done, err := w.tryRotate()
+	line, err := (&segment{file: w.file, form: w.form}).firstLine()
+	first := int64(len(line)) + 1
+	if err == nil && isContinuation(w.form, line) {
+		w.rotateIf(func(size int64) bool { return size > first })
+	} else {
+		w.rotateIf(func(size int64) bool { return size > 0 })
+	}
+	// The lines that come now are the first of the file.
+	w.born = time.Now()
+}
+
+// bornAt tells when the file that we write to was made.
+func (w *Writer) bornAt() time.Time {
+	if born, ok := birth(w.file); ok {
+		return born
+	}
+	return time.Now()
+}
+
+func (w *Writer) rotateIf(due func(size int64) bool) {
+	if !w.owner.Load() || time.Now().Before(w.resting) {
+		return
+	}
+	done, err := w.tryRotate(due)
 	if err != nil {
 		w.remarks = append(w.remarks, fmt.Errorf("cannot rotate the log: %w", err))
 		w.resting = time.Now().Add(restAfterFailure)
 		return
 	}
-	if done {
+	if done && !w.options.Plain {
 		w.pack()
 	}
 }
 
-func (w *Writer) tryRotate() (done bool, err error) {
+func (w *Writer) tryRotate(due func(size int64) bool) (done bool, err error) {
 	info, err := w.file.Stat()
-	if err != nil || info.Size() < w.options.MaxSize {
+	if err != nil || !due(info.Size()) {
 		return false, err
 	}
 	ours, err := lockSoon(w.file)
@@ -86,12 +117,12 @@ func (w *Writer) rotateLocked() (done bool, err error) {
 // at the path at every moment. What can fail comes before anything is moved.
 func (w *Writer) rotate() error {
 	path := w.options.Path
-	end, err := endOf(w.file)
+	end, err := endOf(w.file, w.form)
 	if err != nil {
 		return err
 	}
 	fresh, old := path+".new", path+".old"
-	if err := os.WriteFile(fresh, continuationLine(end), 0o600); err != nil {
+	if err := w.begin(fresh, end); err != nil {
 		return err
 	}
 	if w.options.Keep > 0 {
@@ -111,6 +142,30 @@ func (w *Writer) rotate() error {
 		}
 	}
 	return os.Rename(fresh, path)
+}
+
+// begin makes the file that continues at offset end.
+func (w *Writer) begin(path string, end int64) error {
+	if w.form != (rawForm{}) {
+		return os.WriteFile(path, continuationLine(w.form, end), 0o600)
+	}
+	// A raw file's offset is its birth, which file systems tell to some
+	// milliseconds. Only a file that was full as soon as it was made has to wait.
+	const tries, pause = 20, time.Millisecond
+	for try := 0; ; try++ {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		base := rawBase(f)
+		if err := f.Close(); err != nil || base >= end || try == tries {
+			return err
+		}
+		time.Sleep(pause)
+	}
 }
 
 // makeRoom moves all rotated files up by one and removes those that are not to be
@@ -147,7 +202,7 @@ func (w *Writer) pack() {
 		return
 	}
 	w.tasks.Go("log packer", func(ctx context.Context) {
-		err := packFile(ctx, rotated(w.options.Path, packNumber))
+		err := packFile(ctx, rotated(w.options.Path, packNumber), w.form)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && ctx.Err() == nil {
 			w.disk.Lock()
 			defer w.disk.Unlock()
@@ -159,7 +214,7 @@ func (w *Writer) pack() {
 // packFile replaces path by a compressed file with .gz behind its name. While it
 // works the file is locked, and nobody rotates; it is for one process at a time. It
 // stops early when ctx ends, and leaves the file as it was.
-func packFile(ctx context.Context, path string) (err error) {
+func packFile(ctx context.Context, path string, form form) (err error) {
 	in, err := os.Open(path)
 	if err != nil {
 		return err
@@ -175,6 +230,9 @@ func packFile(ctx context.Context, path string) (err error) {
 		return err
 	}
 	z := gzip.NewWriter(out)
+	if form == (rawForm{}) {
+		z.Comment = strconv.FormatInt(rawBase(in), 10)
+	}
 	_, err = io.Copy(z, contextReader{ctx, in})
 	if err = errors.Join(err, z.Close(), out.Close()); err != nil {
 		return errors.Join(err, os.Remove(part))

@@ -42,16 +42,17 @@ func rotatedNumbers(path string) ([]int, error) {
 // segment is one file of the log, opened for reading.
 type segment struct {
 	file   *os.File
+	form   form
 	base   int64 // offset of its first byte
 	packed bool
 }
 
-func openSegment(path string) (*segment, error) {
+func openSegment(path string, form form) (*segment, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	s := &segment{file: f, packed: strings.HasSuffix(path, packed)}
+	s := &segment{file: f, form: form, packed: strings.HasSuffix(path, packed)}
 	if s.base, err = s.readBase(); err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", path, errors.Join(err, f.Close()))
 	}
@@ -59,35 +60,83 @@ func openSegment(path string) (*segment, error) {
 }
 
 func (s *segment) readBase() (int64, error) {
-	r, err := s.from(0)
+	if s.form == (rawForm{}) {
+		return s.rawBase()
+	}
+	line, err := s.firstLine()
 	if err != nil {
 		return 0, err
+	}
+	return parseBase(s.form, line), nil
+}
+
+// firstLine gives as much of the first line as a continuation line can have.
+func (s *segment) firstLine() ([]byte, error) {
+	r, err := s.from(0)
+	if err != nil {
+		return nil, err
 	}
 	first := make([]byte, 2*maxHead)
 	n, err := io.ReadFull(r, first)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return 0, err
+		return nil, err
 	}
 	line, _, _ := bytes.Cut(first[:n], []byte{'\n'})
-	return parseBase(line), nil
+	return line, nil
+}
+
+// rawBase is the offset of a file that says nothing of itself: the moment of its
+// birth, in nanoseconds. So offsets rise from file to file, as long as less than a
+// byte a nanosecond is written. Where births are not known it is 0, and only the
+// newest file is read.
+func rawBase(f *os.File) int64 {
+	born, ok := birth(f)
+	if !ok {
+		return 0
+	}
+	return born.UnixNano()
+}
+
+// rawBase is the offset of a raw file; a packed one has it in its head.
+func (s *segment) rawBase() (int64, error) {
+	if !s.packed {
+		return rawBase(s.file), nil
+	}
+	z, err := s.unpack()
+	if err != nil {
+		return 0, err
+	}
+	base, err := strconv.ParseInt(z.Comment, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("it does not say at which offset it begins: %w", err)
+	}
+	return base, nil
 }
 
 // parseBase takes the offset out of a continuation line; a file without one is
 // the first of its log.
-func parseBase(line []byte) int64 {
-	if !isContinuation(line) {
+func parseBase(f form, line []byte) int64 {
+	if !isContinuation(f, line) {
 		return 0
 	}
-	_, number, _ := bytes.Cut(line, []byte(continues))
-	base, err := strconv.ParseInt(string(number), 10, 64)
+	l, ok := f.parse(line)
+	if !ok {
+		return 0
+	}
+	base, err := strconv.ParseInt(strings.TrimPrefix(l.Text, continues), 10, 64)
 	if err != nil || base < 0 {
 		return 0
 	}
 	return base
 }
 
-func continuationLine(base int64) []byte {
-	return AppendLine(nil, time.Now(), Master, StreamLog, continues+strconv.FormatInt(base, 10))
+// continuationLine begins a file; in the raw form there is none.
+func continuationLine(f form, base int64) []byte {
+	if f == (rawForm{}) {
+		return nil
+	}
+	head := f.head(nil, time.Now(), Source{Name: Master, Stream: StreamLog})
+	return f.line(nil, head, strconv.AppendInt([]byte(continues), base, 10), endsLine)
 }
 
 // from reads the content from a position on, which is not beyond its end.
@@ -95,10 +144,7 @@ func (s *segment) from(pos int64) (io.Reader, error) {
 	if !s.packed {
 		return io.NewSectionReader(s.file, pos, 1<<62), nil
 	}
-	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	z, err := gzip.NewReader(s.file)
+	z, err := s.unpack()
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +152,13 @@ func (s *segment) from(pos int64) (io.Reader, error) {
 		return nil, err
 	}
 	return z, nil
+}
+
+func (s *segment) unpack() (*gzip.Reader, error) {
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return gzip.NewReader(s.file)
 }
 
 // size is that of the content now.
@@ -151,21 +204,22 @@ func closeSegments(segments []*segment) error {
 // that is met twice is skipped, and so is a newer one that was made meanwhile.
 type walk struct {
 	path    string
+	form    form
 	number  int // of the next file; 0 is the log itself
 	highest int
 	last    os.FileInfo
 	base    int64 // of the last one
 }
 
-func newWalk(path string) (*walk, error) {
+func newWalk(path string, form form) (*walk, error) {
 	numbers, err := rotatedNumbers(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &walk{path: path, highest: -1}, nil
+		return &walk{path: path, form: form, highest: -1}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot find the log: %w", err)
 	}
-	w := &walk{path: path}
+	w := &walk{path: path, form: form}
 	for _, n := range numbers {
 		w.highest = max(w.highest, n)
 	}
@@ -203,18 +257,24 @@ func (w *walk) next() (*segment, error) {
 
 func (w *walk) open() (*segment, error) {
 	if w.number == 0 {
-		return openSegment(w.path)
+		return openSegment(w.path, w.form)
 	}
-	s, err := openSegment(rotated(w.path, w.number))
+	s, err := openSegment(rotated(w.path, w.number), w.form)
 	if errors.Is(err, fs.ErrNotExist) {
-		return openSegment(rotated(w.path, w.number) + packed)
+		return openSegment(rotated(w.path, w.number)+packed, w.form)
 	}
 	return s, err
 }
 
 // openSince opens the files that hold what comes from an offset on, oldest first.
-func openSince(path string, since int64) ([]*segment, error) {
-	w, err := newWalk(path)
+func openSince(path string, form form, since int64) ([]*segment, error) {
+	return openBack(path, form, func(s *segment) bool { return s.base <= since })
+}
+
+// openBack opens the files of a log from the newest back to the first that is old
+// enough, and gives them with the oldest first.
+func openBack(path string, form form, enough func(*segment) bool) ([]*segment, error) {
+	w, err := newWalk(path, form)
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +288,7 @@ func openSince(path string, since int64) ([]*segment, error) {
 			return segments, nil
 		}
 		segments = append([]*segment{s}, segments...)
-		if s.base <= since {
+		if enough(s) {
 			return segments, nil
 		}
 	}

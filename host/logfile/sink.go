@@ -37,7 +37,7 @@ func (w *Writer) Relay(s Source) *Sink {
 // Write takes any number of lines and pieces of lines, in order. It returns when p
 // is not needed any more, and may wait for the disk.
 func (s *Sink) Write(p []byte) {
-	s.head = appendHead(s.head[:0], time.Now(), s.source.Name, s.source.Stream)
+	s.head = s.writer.form.head(s.head[:0], time.Now(), s.source)
 	for len(p) > 0 {
 		s.writer.add(func(batch []byte) []byte {
 			for len(p) > 0 && len(batch) < maxBatch {
@@ -59,8 +59,7 @@ func (s *Sink) Write(p []byte) {
 func (s *Sink) hold(batch []byte, part []byte) []byte {
 	for len(s.rest)+len(part) > maxText {
 		n := maxText - len(s.rest)
-		batch = s.append(batch, append(s.rest, part[:n]...))
-		batch = append(batch[:len(batch)-1], '\\', '\n')
+		batch = s.writer.form.line(batch, s.head, append(s.rest, part[:n]...), endsPart)
 		s.rest, part = s.rest[:0], part[n:]
 	}
 	s.rest = append(s.rest, part...)
@@ -83,13 +82,15 @@ func (s *Sink) append(batch []byte, line []byte) []byte {
 			return append(append(batch, line...), '\n')
 		}
 	}
-	return append(append(append(batch, s.head...), line...), '\n')
+	return s.writer.form.line(batch, s.head, line, endsLine)
 }
 
 // Finish says that no more comes: a last line without a newline is written now.
 func (s *Sink) Finish() {
 	if len(s.rest) > 0 {
-		s.Write([]byte{'\n'})
+		s.head = s.writer.form.head(s.head[:0], time.Now(), s.source)
+		s.writer.add(func(batch []byte) []byte { return s.writer.form.line(batch, s.head, s.rest, endsOpen) })
+		s.rest = nil
 	}
 }
 

@@ -30,11 +30,19 @@ const (
 type Options struct {
 	// Path of the log; its folder must exist.
 	Path string
-	// MaxSize in bytes is the size from which on the file is rotated. Default: it
-	// never is.
+	// Format of the lines. Default: Text.
+	Format Format
+	// MaxSize in bytes is the size from which on the file is rotated. Default: 0,
+	// it never is.
 	MaxSize int64
+	// MaxAge is the age of the file from which on it is rotated before the next
+	// line. Default: 0, any.
+	MaxAge time.Duration
 	// Keep is how many rotated files are kept. Default: none.
 	Keep int
+	// Plain says that rotated files are not compressed. Default: they are, but for
+	// the newest.
+	Plain bool
 	// Owner says that this process is the one that rotates; see [Writer.Own].
 	Owner bool
 	// Echo gets all that is written as well, but for lines that come faster than it
@@ -44,11 +52,15 @@ type Options struct {
 	// so that a process whose standard error is the log can go over to it. The file is
 	// closed when Opened returns. It must not write to the log. Default: nothing.
 	Opened func(*os.File) error
+	// Remark is told what went wrong with the log itself, such as lines that were
+	// lost to a full disk. It must not write to the log. Default: the log says so.
+	Remark func(error)
 }
 
 // Writer writes lines to a log. Make one with [Open].
 type Writer struct {
-	options Options
+	options Options // Path, Format and functions stay as they are; the rest is guarded by disk
+	form    form
 	owner   atomic.Bool
 	reader  *Reader
 	echo    *echo // nil without one
@@ -61,6 +73,7 @@ type Writer struct {
 
 	disk    sync.Mutex // held while writing; taken before mu
 	file    *os.File
+	born    time.Time // when the first line of file could have come
 	spare   []byte    // the next batch
 	resting time.Time // until when rotating is not tried again
 	trouble trouble
@@ -69,13 +82,17 @@ type Writer struct {
 
 // Open opens the log, and makes it if there is none.
 func Open(o Options) (*Writer, error) {
-	w := &Writer{options: o, kick: make(chan struct{}, 1), reader: NewReader(o.Path), tasks: group.New(context.Background(), nil)}
-	w.owner.Store(o.Owner)
-	f, err := openLog(o.Path, 0)
+	form, err := formOf(o.Format)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the log: %w", err)
 	}
-	w.file = f
+	w := &Writer{options: o, form: form, kick: make(chan struct{}, 1), tasks: group.New(context.Background(), nil)}
+	w.owner.Store(o.Owner)
+	if w.file, err = openLog(o.Path, form, 0); err != nil {
+		return nil, fmt.Errorf("cannot open the log: %w", err)
+	}
+	w.born = w.bornAt()
+	w.reader = newReader(o.Path, form)
 	w.reader.flush = w.Flush
 	if o.Echo != nil {
 		w.echo = newEcho(o.Echo)
@@ -84,9 +101,36 @@ func Open(o Options) (*Writer, error) {
 	return w, nil
 }
 
+// Limit takes over MaxSize, MaxAge, Keep and Plain of o.
+func (w *Writer) Limit(o Options) {
+	w.disk.Lock()
+	defer w.disk.Unlock()
+	w.options.MaxSize, w.options.MaxAge, w.options.Keep, w.options.Plain = o.MaxSize, o.MaxAge, o.Keep, o.Plain
+}
+
+// Reopen writes what has been collected and makes sure that the file at the log's
+// path is the log from now on. It is for whoever moves the file away: after it
+// nothing more is written to the former one. Nothing is lost without it, either; a
+// file that was moved is noticed before the next lines are written.
+func (w *Writer) Reopen() error {
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	w.disk.Lock()
+	defer w.disk.Unlock()
+	if isAt(w.file, w.options.Path) {
+		return nil
+	}
+	if err := w.goOver(); err != nil {
+		return fmt.Errorf("cannot open the log anew: %w", err)
+	}
+	return nil
+}
+
 // Line implements [LineWriter]. After Close it does nothing.
 func (w *Writer) Line(t time.Time, name, stream string, text []byte) {
-	w.add(func(batch []byte) []byte { return appendText(batch, t, name, stream, text, maxText) })
+	head := w.form.head(nil, t, Source{Name: name, Stream: stream})
+	w.add(func(batch []byte) []byte { return appendLines(batch, w.form, head, text, maxText) })
 }
 
 func (w *Writer) add(to func(batch []byte) []byte) {
@@ -137,6 +181,10 @@ func (w *Writer) Flush() error { return w.flushFrom(1) }
 func (w *Writer) flushFrom(least int) error {
 	err, remarks := w.flush(least)
 	for _, remark := range remarks {
+		if w.options.Remark != nil {
+			w.options.Remark(fmt.Errorf("%s: %w", w.options.Path, remark))
+			continue
+		}
 		w.Line(time.Now(), Master, StreamLog, fmt.Appendf(nil, "%v %v", slog.LevelError, remark))
 	}
 	if err != nil {
@@ -165,9 +213,10 @@ func (w *Writer) flush(least int) (failed error, remarks []error) {
 	if w.echo != nil {
 		w.echo.add(batch)
 	}
+	w.rotateIfOld()
 	failed = w.append(batch)
 	if failed == nil {
-		w.rotateIfDue()
+		w.rotateIfLarge()
 	}
 	w.reader.news.wakeAll()
 	remarks, w.remarks = w.remarks, nil

@@ -149,7 +149,7 @@ func (p *program) revise(def *config.Program) task {
 
 // checkLimits warns of those that cannot be kept here.
 func (p *program) checkLimits() {
-	for _, lack := range p.set.options.Cgroups.Lacks(limitsOf(&p.def.Process)) {
+	for _, lack := range p.set.options.Cgroups.Lacks(CgroupLimits(&p.def.Process)) {
 		p.warn(nil, lack)
 	}
 }

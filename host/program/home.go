@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/dserver/dserver/host/cgroup"
-	"github.com/dserver/dserver/host/config"
 )
 
 // home is where the processes of a run live. It is kept for the next run.
@@ -33,7 +32,7 @@ func (u *unit) freePlace() int {
 
 // enroll makes the home of a run that is about to start, or finds it.
 func (p *program) enroll(r *run) (err error) {
-	l := limitsOf(&r.def.Process)
+	l := CgroupLimits(&r.def.Process)
 	if r.home.group == nil {
 		r.home.group, err = p.set.options.Cgroups.Make(groupName(p.name, r.unit.instance, r.place), l)
 	} else if r.home.limits != l {
@@ -78,8 +77,4 @@ func groupName(program string, instance, place int) string {
 		name += "-" + string(rune('a'+place))
 	}
 	return name
-}
-
-func limitsOf(p *config.Process) cgroup.Limits {
-	return cgroup.Limits{Memory: p.Memory, MemoryHigh: p.MemoryHigh, CPU: p.CPU, Pids: p.Pids}
 }

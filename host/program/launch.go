@@ -39,31 +39,11 @@ func (p *program) spawn(ctx context.Context, r *run, blocked func(why string)) (
 	return p.launch(r, base)
 }
 
-// spec is what all processes of a run have in common: the environment, read anew,
-// who they are, and what they are allowed.
+// spec is what all processes of a run have in common.
 func (p *program) spec(r *run) (supervise.Spec, error) {
-	process := &r.def.Process
-	env, err := process.Environ(p.set.options.Environ)
-	if err != nil {
-		return supervise.Spec{}, err
-	}
-	spec := supervise.Spec{Name: r.String(), Env: env, Dir: process.Dir, NoNewPrivs: process.NoNewPrivs}
-	if id := process.Identity; id != nil {
-		spec.User = &supervise.User{UID: id.UID, GID: id.GID, Groups: id.Groups}
-	}
-	if process.Umask >= 0 {
-		spec.Umask = &process.Umask
-	}
-	if process.Nice != 0 {
-		spec.Nice = &process.Nice
-	}
-	if process.OOMScoreAdj != 0 {
-		spec.OOMScoreAdj = &process.OOMScoreAdj
-	}
-	for _, l := range process.Rlimits {
-		spec.Rlimits = append(spec.Rlimits, supervise.Rlimit{Resource: l.Resource, Soft: l.Soft, Hard: l.Hard})
-	}
-	return spec, nil
+	spec, err := Outfit(&r.def.Process, p.set.options.Environ)
+	spec.Name = r.String()
+	return spec, err
 }
 
 // launch starts the process itself.

@@ -118,8 +118,8 @@ type settings struct{ def *config.Program }
 func (m settings) apply(u *unit) {
 	u.def = m.def
 	u.policy.set(m.def.Keep)
-	u.limit(u.run, limitsOf(&m.def.Process))
-	u.limit(u.next, limitsOf(&m.def.Process))
+	u.limit(u.run, CgroupLimits(&m.def.Process))
+	u.limit(u.next, CgroupLimits(&m.def.Process))
 }
 
 // reset forgets failures.

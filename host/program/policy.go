@@ -33,10 +33,7 @@ func newPolicy(k config.Keep, jitter float64) policy {
 
 func (p *policy) set(k config.Keep) {
 	p.keep = k
-	p.count.Policy = supervise.Policy(k.Restart)
-	p.count.Expected = k.ExitCodes
-	p.count.Backoff.Min, p.count.Backoff.Max, p.count.Backoff.Stable = k.BackoffMin, k.BackoffMax, k.Stable
-	p.count.Limit, p.count.Window = k.StartLimit, k.StartWindow
+	settle(&p.count, k)
 }
 
 // next takes note of a run that is over.

@@ -17,6 +17,7 @@ const (
 	pidName    = "pid"
 	stateName  = "state.json"
 	socketName = "ctl.sock"
+	wantedName = "wanted.json" // in the folder for logs
 	tempSuffix = ".tmp"
 )
 

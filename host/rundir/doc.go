@@ -9,6 +9,9 @@
 //	ctl.sock    the control API
 //	log/        its logs, if they do not lie in a state folder (see [Root])
 //
+// Beside its logs lies wanted.json: what somebody asked for against what is
+// configured, to be remembered over a restart.
+//
 // BASE is the folder given by --runtime-dir or DSERVER_RUNTIME_DIR. Without
 // either it is /run/dserver for root, $XDG_RUNTIME_DIR/dserver for other users,
 // and dserver-UID in the temporary folder where that variable is of no use.

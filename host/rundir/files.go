@@ -60,15 +60,47 @@ func (d Dir) ReadState(v any) error {
 	return nil
 }
 
-// write replaces a file by rename. It does not sync: what lies here describes
-// processes, and none of them outlives the machine.
-func (d Dir) write(name string, content []byte) error {
-	f, err := os.CreateTemp(d.Path, name+".*"+tempSuffix)
+// WriteWanted replaces wanted.json in the folder for logs by v as JSON, as
+// [Dir.WriteState] does with state.json. It outlives the instance.
+func (d Dir) WriteWanted(v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", wantedName, err)
+	}
+	return write(d.Logs, wantedName, append(b, '\n'), d.MakeLogs)
+}
+
+// ReadWanted reads wanted.json into v. Without one v is left as it is.
+func (d Dir) ReadWanted(v any) error {
+	path := filepath.Join(d.Logs, wantedName)
+	b, err := readRegular(path, maxState)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := d.Make(); err != nil {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, v)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read what is wanted in %s: %w", path, err)
+	}
+	return nil
+}
+
+// write replaces a file in the runtime folder.
+func (d Dir) write(name string, content []byte) error {
+	return write(d.Path, name, content, d.Make)
+}
+
+// write replaces a file by rename; make makes the folder if it is not there. It
+// does not sync: what lies here describes processes, and none of them outlives the
+// machine.
+func write(folder, name string, content []byte, make func() error) error {
+	f, err := os.CreateTemp(folder, name+".*"+tempSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := make(); err != nil {
 			return err
 		}
-		f, err = os.CreateTemp(d.Path, name+".*"+tempSuffix)
+		f, err = os.CreateTemp(folder, name+".*"+tempSuffix)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", name, err)
@@ -76,7 +108,7 @@ func (d Dir) write(name string, content []byte) error {
 	_, err = f.Write(content)
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(d.Path, name))
+		err = os.Rename(f.Name(), filepath.Join(folder, name))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("cannot write %s: %w", name, err), os.Remove(f.Name()))

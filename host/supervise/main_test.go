@@ -47,6 +47,8 @@ var standIns = map[string]func(args []string) error{
 	"open":        openAll,
 	"restrict":    restrict,
 	"limit other": limitOther,
+	"writer":      writeNumbered,
+	"exec relay":  execRelay,
 }
 
 func TestMain(m *testing.M) {

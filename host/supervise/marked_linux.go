@@ -1,8 +1,12 @@
 package supervise
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Marked finds the running processes that a Spawner with this mark has started,
@@ -30,4 +34,25 @@ func Marked(mark string) ([]Found, error) {
 	}
 	slices.SortFunc(found, func(a, b Found) int { return a.Pid - b.Pid })
 	return found, nil
+}
+
+// Kill kills the process, unless its number belongs to another one by now. One
+// that has gone is no error.
+func (f Found) Kill() error {
+	number, err := unix.PidfdOpen(f.Pid, 0)
+	if err != nil {
+		return killError(f, err)
+	}
+	defer unix.Close(number)
+	if now, err := readStat(f.Pid); err != nil || now.ticks != f.Ticks {
+		return nil
+	}
+	return killError(f, unix.PidfdSendSignal(number, unix.SIGKILL, nil, 0))
+}
+
+func killError(f Found, err error) error {
+	if err == nil || errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	return fmt.Errorf("cannot kill pid %d: %w", f.Pid, err)
 }

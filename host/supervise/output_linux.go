@@ -135,8 +135,11 @@ func (o *output) start(over func()) {
 	if over != nil {
 		o.over = over
 	}
-	if o.phase == phaseStill {
+	switch {
+	case o.phase == phaseStill:
 		o.wait()
+	case o.phase == phasePumping && o.order == orderHalt:
+		o.order = orderGoOn
 	}
 }
 
@@ -237,7 +240,7 @@ func (o *output) settle(to phase) {
 	switch {
 	case to != phaseOver && o.order == orderFinish:
 		o.launch()
-	case to == phaseWaiting && o.order == orderGoOn:
+	case to != phaseOver && o.order == orderGoOn:
 		o.wait()
 	case to == phaseOver:
 		o.phase, over = to, o.over

@@ -28,6 +28,8 @@ type Process struct {
 	started    time.Time
 	order      uint64 // of the birth
 	child      bool   // of ours, so that nobody else can reap it
+	expiring   func(*Process)
+	fate       *Exit // of an adopted one, as far as was known before
 	group      *cgroup.Group
 	outputs    []*output
 	tail       tail
@@ -35,8 +37,11 @@ type Process struct {
 	done       chan struct{}
 
 	mu     sync.Mutex
-	ref    pidfd // noPidfd once it is reaped
-	reaped bool  // its number and its group may belong to others
+	ref    pidfd        // noPidfd once it is reaped
+	ticks  uint64       // when it started, by the system's clock; 0: nobody has looked yet
+	main   *mainProcess // whose exit counts; nil: its own
+	dying  bool         // the process whose exit counts has exited
+	reaped bool         // its number and its group may belong to others
 	exit   Exit
 	kin    []member // descendants in sessions of their own, from before it was told to end
 }
@@ -75,7 +80,7 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	if p.reaped {
 		return os.ErrProcessDone
 	}
-	err := p.ref.signal(sig)
+	err := p.target().signal(sig)
 	if err == nil || errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
@@ -103,6 +108,13 @@ func (p *Process) killGroup() error {
 	if p.group != nil && p.group.Kill() == nil {
 		return nil
 	}
+	if p.main != nil {
+		// It may be in a group of its own, and has exited at worst.
+		_ = p.main.ref.killGroup()
+	}
+	if !p.child {
+		return p.ref.killGroup()
+	}
 	return os.NewSyscallError("kill", unix.Kill(-p.pid, unix.SIGKILL))
 }
 
@@ -124,7 +136,7 @@ func (p *Process) takeKin() []member {
 	defer p.mu.Unlock()
 	kin := p.kin
 	p.kin = nil
-	return kin
+	return append(kin, p.former()...)
 }
 
 // Stop makes the process end: it goes down the ladder, kills, and returns after
@@ -222,21 +234,16 @@ func (p *Process) await(ctx context.Context, failed <-chan error) error {
 func (p *Process) reap(exit Exit) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var status syscall.WaitStatus
-	pid, err := retry(func() (int, error) { return syscall.Wait4(p.pid, &status, syscall.WNOHANG, nil) })
-	if err == nil && pid != p.pid {
+	status, known, gone := p.status()
+	if !gone {
 		return false
 	}
-	exit.Code = -1
-	switch {
-	case err != nil:
-		exit.Unknown = true
-	case status.Signaled():
-		exit.Signal, exit.Core = status.Signal(), status.CoreDump()
-	default:
-		exit.Code = status.ExitStatus()
-	}
+	exit = p.conclude(exit, status, known)
 	p.reaped, p.exit = true, exit
+	if p.main != nil {
+		p.spawner.dismiss(p.main.ref)
+		_ = p.main.close() // as below
+	}
 	p.spawner.dismiss(p.ref)
 	// It is our own and nobody else has closed it.
 	_ = p.ref.close()

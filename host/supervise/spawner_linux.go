@@ -18,6 +18,8 @@ type Spawner struct {
 	pumps    *pumps
 
 	exits exits
+	frost frost
+	boot  func() string
 
 	// family is held while a process is born and while one is buried, so that
 	// whoever holds it sees every child either running, or exited and unreaped, or
@@ -35,7 +37,7 @@ func New(o Options) *Spawner {
 	watchers := group.New(context.Background(), nil)
 	return &Spawner{
 		mark: o.Mark, watchers: watchers, pumps: newPumps(watchers),
-		children: make(map[int]*Process), all: make(map[*Process]bool),
+		children: make(map[int]*Process), all: make(map[*Process]bool), boot: sync.OnceValue(bootID),
 	}
 }
 
@@ -50,7 +52,7 @@ func (s *Spawner) Start(spec Spec) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{
-		spawner: s, name: spec.Name, invocation: newInvocation(s.mark), child: true, group: spec.Group,
+		spawner: s, name: spec.Name, invocation: newInvocation(s.mark), child: true, group: spec.Group, expiring: spec.Expiring,
 		ref: noPidfd, done: make(chan struct{}),
 	}
 	err := checkMark(s.mark)
@@ -70,22 +72,43 @@ func (s *Spawner) welcome(p *Process) error {
 		return err
 	}
 	s.children[p.pid] = p
+	if p.main != nil {
+		if err := s.enroll(p, p.main.ref); err != nil {
+			s.dismiss(p.ref)
+			s.forget(p)
+			return err
+		}
+		s.children[p.main.pid] = p
+	}
 	s.mu.Lock()
 	s.births++
 	p.order = s.births
 	s.all[p] = true
 	s.mu.Unlock()
-	p.open.Store(1 + int32(len(p.outputs)))
+	p.open.Store(1)
 	for _, o := range p.outputs {
-		o.start(p.settle)
+		if !o.isOver() {
+			p.open.Add(1)
+		}
+	}
+	for _, o := range p.outputs {
+		if o.over = p.settle; !s.frost.hard {
+			o.start(nil)
+		}
 	}
 	return nil
 }
 
 // forget is for a process that has been reaped.
 func (s *Spawner) forget(p *Process) {
-	if s.children[p.pid] == p {
-		delete(s.children, p.pid)
+	pids := []int{p.pid}
+	if p.main != nil {
+		pids = append(pids, p.main.pid)
+	}
+	for _, pid := range pids {
+		if s.children[pid] == p {
+			delete(s.children, pid)
+		}
 	}
 }
 

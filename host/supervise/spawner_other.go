@@ -71,3 +71,26 @@ func (*Process) Kill() error { return errors.ErrUnsupported }
 func (*Process) Stop(context.Context, Ladder) (StopReport, error) {
 	return StopReport{}, errors.ErrUnsupported
 }
+
+// Main is 0.
+func (*Process) Main() int { return 0 }
+
+// Follow is not supported on this system.
+func (*Process) Follow(int) error { return errors.ErrUnsupported }
+
+// Identity is empty.
+func (*Process) Identity() Record { return Record{} }
+
+// Record is empty.
+func (*Process) Record() (Record, Pipes) { return Record{}, Pipes{} }
+
+// Freeze does nothing.
+func (*Spawner) Freeze() error { return nil }
+
+// Thaw does nothing.
+func (*Spawner) Thaw() {}
+
+// Adopt is not supported on this system.
+func (*Spawner) Adopt(r Record, _ Pipes, _ Adoption) (*Process, error) {
+	return nil, fmt.Errorf("cannot adopt %s on %s: %w", r.Name, runtime.GOOS, errors.ErrUnsupported)
+}

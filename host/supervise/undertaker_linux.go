@@ -62,6 +62,9 @@ func (u *undertaker) notice(ref pidfd) {
 	if p == nil || !ref.exited() || slices.ContainsFunc(u.funerals, func(f *funeral) bool { return f.process == p }) {
 		return
 	}
+	if !p.expire(ref) {
+		return
+	}
 	now := time.Now()
 	u.funerals = append(u.funerals, &funeral{
 		process: p, exit: Exit{Started: p.started, Ended: now}, due: now,

@@ -239,3 +239,16 @@ func TestPairIsAStreamForAChild(t *testing.T) {
 type closedConn struct{}
 
 func (closedConn) SyscallConn() (syscall.RawConn, error) { return nil, syscall.EBADF }
+
+func TestPeerIsWhoMadeThePair(t *testing.T) {
+	ours, theirs, err := inherit.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	defer theirs.Close()
+	pid, uid, err := inherit.Peer(ours)
+	if err != nil || pid != os.Getpid() || uid != os.Getuid() {
+		t.Errorf("got pid %d, uid %d, %v", pid, uid, err)
+	}
+}

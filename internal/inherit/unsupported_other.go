@@ -113,3 +113,6 @@ func ReceiveFile(*net.UnixConn) (string, *os.File, error) {
 
 // CloseOnExec does nothing: what needs it does not run on this system.
 func CloseOnExec() error { return nil }
+
+// Peer is not supported on this system.
+func Peer(syscall.Conn) (pid, uid int, err error) { return 0, 0, unsupported("read peer credentials") }

@@ -1,0 +1,271 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/cli"
+	"github.com/dserver/dserver/host/config"
+	"github.com/dserver/dserver/host/logfile"
+	"github.com/dserver/dserver/host/program"
+	"github.com/dserver/dserver/host/supervise"
+	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/sandbox"
+)
+
+// notifySocket is the name of the socket in the runtime folder on which programs
+// say that they are ready. It is as long as that of the control socket, so that
+// one check of the path does for both.
+const notifySocket = "ntf.sock"
+
+// newPrograms makes what keeps the programs of this master.
+func (m *master) newPrograms() (*program.Set, error) {
+	return program.New(program.Options{
+		Spawner: m.spawner, Cgroups: m.groups, Group: m.keepers, Log: m.log, Environ: inherit.Scrub(os.Environ()),
+		Sinks: m.logs.program, Sockets: m.programSockets, NotifySocket: filepath.Join(m.dir.Path, notifySocket),
+		Limits: func() program.Limits {
+			l := m.limits()
+			return program.Limits{Ready: l.Ready, Probation: l.Probation, Stop: l.Stop}
+		},
+		Publish: func(e program.Event) { m.events.publish(programEvent(e)) },
+		Outside: m.awaitWorker, Essential: m.essentialEnded,
+	})
+}
+
+// programSockets gives the sockets of a program by the names that it knows.
+func (m *master) programSockets(name string) (names []string, files []syscall.Conn) {
+	p, _ := m.currentPlan().config.Program(name)
+	for _, l := range listens(p.Listen) {
+		h, _, err := m.sockets.ensure(m.keepers.Context(), name, l)
+		if err != nil {
+			m.log.Error("a program starts without a socket", "program", name, "error", err)
+			continue
+		}
+		names, files = append(names, l.Name), append(files, h.socket)
+	}
+	return names, files
+}
+
+func listens(from []config.Listen) []sandbox.Listen {
+	out := make([]sandbox.Listen, len(from))
+	for i, l := range from {
+		out[i] = sandbox.Listen{Name: l.Name, Network: l.Network, Address: l.Address}
+	}
+	return out
+}
+
+// holders gives all that sockets are held for, sandboxes and programs, in a form
+// that says no more than which.
+func (p *plan) holders() []Sandbox {
+	out := p.sandboxes()
+	for _, prog := range p.config.Programs {
+		if len(prog.Listen) > 0 {
+			out = append(out, Sandbox{Name: prog.Name, Listen: listens(prog.Listen)})
+		}
+	}
+	return out
+}
+
+// split parts names into those of programs and their groups, and all others.
+func (p *plan) split(names []string) (programs, others []string) {
+	for _, name := range names {
+		_, isProgram := p.config.Program(name)
+		isGroup := slices.ContainsFunc(p.config.Groups, func(g config.Group) bool { return g.Name == name })
+		if isProgram || isGroup {
+			programs = append(programs, name)
+		} else {
+			others = append(others, name)
+		}
+	}
+	return programs, others
+}
+
+// applyPrograms brings the programs to a plan and gives what went wrong, a
+// sentence each.
+func (m *master) applyPrograms(ctx context.Context, p *plan) (failed []program.Result) {
+	for _, r := range m.programs.Apply(ctx, p.config.Programs, p.config.Groups, m.wanted.Stopped, m.wanted.Scale) {
+		if r.Err != nil {
+			failed = append(failed, r)
+		}
+	}
+	return failed
+}
+
+// essentialEnded ends the master with the exit code of a program without which it
+// is of no use.
+func (m *master) essentialEnded(name string, exit supervise.Exit) {
+	code := exit.Code
+	switch {
+	case exit.Signal != 0:
+		code = 128 + int(exit.Signal) // as shells say it
+	case code < 0:
+		code = exitFailed
+	}
+	m.mu.Lock()
+	m.last = cli.Exit(code)
+	m.mu.Unlock()
+	m.stop(m.limits().Stop, fmt.Sprintf("the essential program %s has ended: %v", name, exit))
+}
+
+// awaitWorker waits until all instances of a worker have come as far as c says.
+func (m *master) awaitWorker(ctx context.Context, name string, c config.Condition) error {
+	last := uint64(0)
+	for {
+		events, changed := m.events.after(last)
+		if n := len(events); n > 0 {
+			last = events[n-1].ID
+			continue // look once for all that has happened
+		}
+		if m.workerHas(name, c) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("cannot wait any longer for worker %s to be %s: %w", name, c, context.Cause(ctx))
+		}
+	}
+}
+
+func (m *master) workerHas(name string, c config.Condition) bool {
+	for _, w := range m.currentPlan().workloads() {
+		if w.Worker != name && m.currentPlan().config.Mode == config.Multi {
+			continue
+		}
+		g, _, _ := m.fleet.slot(w.Worker, w.Instance).watched()
+		if g == nil {
+			return false
+		}
+		if state, _ := g.snapshot(); state != Serving {
+			return false
+		}
+	}
+	return c != config.NeedCompleted // a worker never is
+}
+
+// awaitNeeds waits for what a worker needs before it is started.
+func (m *master) awaitNeeds(ctx context.Context, worker string) error {
+	w, _ := m.currentPlan().config.Worker(worker)
+	for _, n := range w.Needs {
+		wait := m.programs.Await
+		if _, ok := m.currentPlan().config.Program(n.Name); !ok {
+			wait = m.awaitWorker
+		}
+		if err := wait(ctx, n.Name, n.Condition); err != nil {
+			return fmt.Errorf("worker %s is not started: %w", worker, err)
+		}
+	}
+	return nil
+}
+
+// startWaves parts workloads into those that are started at once, together, and
+// those of workers that need something, which are started one worker after the
+// other, each after those that it needs.
+func (p *plan) startWaves(work []workload) [][]workload {
+	var waves [][]workload
+	var at []string // worker of each wave but the first
+	free := []workload{}
+	for _, w := range work {
+		if worker, _ := p.config.Worker(w.Worker); len(worker.Needs) == 0 {
+			free = append(free, w)
+			continue
+		}
+		i := slices.Index(at, w.Worker)
+		if i < 0 {
+			i = len(at)
+			at, waves = append(at, w.Worker), append(waves, nil)
+		}
+		waves[i] = append(waves[i], w)
+	}
+	order := p.needOrder(at)
+	slices.SortStableFunc(waves, func(a, b []workload) int {
+		return slices.Index(order, a[0].Worker) - slices.Index(order, b[0].Worker)
+	})
+	return append([][]workload{free}, waves...)
+}
+
+// needOrder gives workers so that each comes after those that it needs, directly
+// or over others.
+func (p *plan) needOrder(workers []string) (order []string) {
+	var visit func(name string)
+	seen := make(map[string]bool)
+	visit = func(name string) {
+		if seen[name] {
+			return
+		}
+		seen[name] = true
+		for _, n := range p.needsOf(name) {
+			visit(n.Name)
+		}
+		if slices.Contains(workers, name) {
+			order = append(order, name)
+		}
+	}
+	for _, w := range workers {
+		visit(w)
+	}
+	return order
+}
+
+func (p *plan) needsOf(name string) []config.Need {
+	if w, ok := p.config.Worker(name); ok {
+		return w.Needs
+	}
+	prog, _ := p.config.Program(name)
+	return prog.Needs
+}
+
+// programsAbove names the programs that need a worker, directly or over others:
+// they stop before the workers do, all others after them.
+func (p *plan) programsAbove() (names []string) {
+	var needsWorker func(name string) bool
+	needsWorker = func(name string) bool {
+		return slices.ContainsFunc(p.needsOf(name), func(n config.Need) bool {
+			_, worker := p.config.Worker(n.Name)
+			return worker || needsWorker(n.Name)
+		})
+	}
+	for _, prog := range p.config.Programs {
+		if needsWorker(prog.Name) {
+			names = append(names, prog.Name)
+		}
+	}
+	return names
+}
+
+// actionsOf tells what a command did to programs.
+func actionsOf(results []program.Result) []ctl.Action {
+	out := make([]ctl.Action, len(results))
+	for i, r := range results {
+		out[i] = ctl.Action{Name: r.Program, State: string(r.State)}
+		if r.Err != nil {
+			out[i].Error = r.Err.Error()
+		}
+	}
+	return out
+}
+
+// problemOf tells which problem an unknown name is to a caller; nil if none is.
+func problemOf(results []program.Result) error {
+	for _, r := range results {
+		if unknown, ok := errors.AsType[*program.UnknownError](r.Err); ok {
+			return ctl.Problemf(ctl.ErrNotFound, "%v", unknown)
+		}
+	}
+	return nil
+}
+
+// program takes the output of a program into the log of the instance.
+func (l *logs) program(p *config.Program, instance, generation int) (stdout, stderr supervise.Sink) {
+	w := l.writer.Load()
+	from := logfile.Source{Name: p.Name, Stream: logfile.StreamOut, Instance: instance, Generation: generation}
+	stdout = w.Sink(from)
+	from.Stream = logfile.StreamErr
+	return stdout, w.Sink(from)
+}

@@ -1,0 +1,162 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/supervise"
+	"github.com/dserver/dserver/sandbox"
+)
+
+// stateRecord is state.json: what there is, for people and programs that look
+// while nobody answers, and for the next master if this one is killed.
+type stateRecord struct {
+	Name    string         `json:"name"`
+	Mode    string         `json:"mode"`
+	Pid     int            `json:"pid"`
+	Build   string         `json:"build"`
+	Config  string         `json:"config"`          // config.Config.Hash
+	Doors   string         `json:"doors,omitempty"` // address of the reception
+	Workers []workerRecord `json:"workers"`
+	Sockets []socketKey    `json:"sockets,omitempty"`
+
+	Programs json.RawMessage `json:"programs,omitempty"`
+}
+
+// workerRecord is a generation of a worker, as far as another master has to know
+// it.
+type workerRecord struct {
+	Worker     string           `json:"worker"`
+	Instance   int              `json:"instance"`
+	Generation int              `json:"generation"`
+	State      string           `json:"state"`
+	Pid        int              `json:"pid"`
+	Started    time.Time        `json:"started"`
+	Restarts   int              `json:"restarts,omitempty"`
+	Lost       string           `json:"lost,omitempty"`   // why the one before was lost
+	Drained    time.Time        `json:"drained,omitzero"` // when its draining is cut
+	Binary     string           `json:"binary"`           // path that it was started from
+	Assignment Assignment       `json:"assignment"`       // without Config
+	Sandboxes  []sandbox.Status `json:"sandboxes"`
+	Process    supervise.Record `json:"process"`
+}
+
+// record describes a generation to another master, if it is a process.
+func (g *generation) recordFor(process func(*supervise.Process) supervise.Record) (workerRecord, bool) {
+	g.mu.Lock()
+	run := g.run
+	g.mu.Unlock()
+	i, ok := run.(*processInstance)
+	state, boxes := g.snapshot()
+	if !ok || state == Gone {
+		return workerRecord{}, false
+	}
+	as := i.work.Assignment
+	as.Config = nil // that of the plan
+	return workerRecord{
+		Worker: g.work.Worker, Instance: g.work.Instance, Generation: g.number, State: state.String(), Pid: i.Pid(),
+		Started: g.started, Binary: g.work.Build.path, Assignment: as, Sandboxes: boxes, Process: process(i.process),
+	}, true
+}
+
+// records describes all processes of the fleet: those that serve, those that
+// drain, and those that are on their way in.
+func (f *fleet) records(process func(*supervise.Process) supervise.Record) []workerRecord {
+	out := []workerRecord{}
+	for _, s := range f.all() {
+		s.mu.Lock()
+		g, restarts, lost := s.current, s.restarts, s.lost
+		s.mu.Unlock()
+		if r, ok := g.recordFor(process); ok {
+			r.Restarts, r.Lost = restarts, lost
+			out = append(out, r)
+		}
+		if g := s.reviving(); g != nil {
+			if r, ok := g.recordFor(process); ok {
+				out = append(out, r)
+			}
+		}
+	}
+	for _, e := range f.arriving() {
+		if state, _ := e.gen.snapshot(); state < Serving {
+			if r, ok := e.gen.recordFor(process); ok {
+				out = append(out, r)
+			}
+		}
+	}
+	for _, d := range f.leaving() {
+		if r, ok := d.gen.recordFor(process); ok {
+			r.Drained = d.until
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// noteInterval is how late state.json may be. What was started later than that
+// and is not in it is found by its mark.
+const noteInterval = 20 * time.Millisecond
+
+// noteChange is a consumer of events: what there is has changed.
+func (m *master) noteChange(Event, ctl.Event) {
+	select {
+	case m.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// keepState writes state.json soon after changes, until ctx ends.
+func (m *master) keepState(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.dirty:
+		}
+		if m.owns() {
+			if err := m.writeState(); err != nil {
+				m.log.Warn("cannot write the state", "error", err)
+			}
+		}
+		if !wait(ctx, noteInterval) {
+			return
+		}
+	}
+}
+
+// writeState writes down what another master would have to know.
+func (m *master) writeState() error {
+	m.writing.Lock()
+	defer m.writing.Unlock()
+	p := m.currentPlan()
+	s := stateRecord{
+		Name: m.dir.Name, Mode: string(p.config.Mode), Pid: os.Getpid(), Build: p.build.id(), Config: p.config.Hash(),
+		Workers: m.fleet.records((*supervise.Process).Identity),
+	}
+	if m.doors != nil {
+		s.Doors = m.doors.address()
+	}
+	for _, h := range m.sockets.list() {
+		s.Sockets = append(s.Sockets, h.socketKey)
+	}
+	return m.dir.WriteState(s)
+}
+
+// formerState is what a master left behind that was killed; nil if none was.
+func (m *master) formerState() (*stateRecord, error) {
+	s := new(stateRecord)
+	err := m.dir.ReadState(s)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("cannot find out what the former master left: %w", err)
+	}
+	return s, nil
+}

@@ -179,7 +179,7 @@ func (m *master) mayAct(names []string) error {
 	p := m.currentPlan()
 	for _, name := range names {
 		if _, ok := p.workerOf(name); !ok {
-			return ctl.Problemf(ctl.ErrNotFound, "%v", &UnknownSandboxError{Name: name, Known: p.names()})
+			return ctl.Problemf(ctl.ErrNotFound, "%v", p.unknown(name))
 		}
 	}
 	return nil

@@ -19,6 +19,8 @@ import (
 type document struct {
 	Config  *config.Config  `json:"config"`
 	Content json.RawMessage `json:"content"` // for frameworks with a configuration of their own
+
+	Apps map[string]appDocument `json:"apps,omitempty"` // by name
 }
 
 // encode gives the document as JSON.
@@ -94,7 +96,8 @@ func (a *App) load(ctx context.Context, o cli.StartOptions) (loaded, error) {
 	if c, err = c.Resolve(dir.Path); err != nil {
 		return loaded{}, err
 	}
-	return loaded{document: document{Config: c, Content: c.Content()}, dir: dir}, nil
+	l := loaded{document: document{Config: c, Content: c.Content()}, dir: dir}
+	return l, joinApps(ctx, &l.document, dir)
 }
 
 func (a *App) configOptions(o cli.StartOptions) config.Options {

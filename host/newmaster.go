@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -51,7 +52,11 @@ func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrad
 	if err != nil {
 		return nil, err
 	}
-	m.plan = &plan{config: l.Config, content: l.Content, build: own, demo: o.Demo, stopped: stopped, levels: map[string]string{}}
+	m.plan = &plan{config: l.Config, content: l.Content, apps: l.Apps, build: own, demo: o.Demo, stopped: stopped, levels: map[string]string{}}
+	if m.plan.builds, err = openApps(l.Apps); err != nil {
+		return nil, err
+	}
+	m.builds = append(m.builds, slices.Collect(maps.Values(m.plan.builds))...)
 	if err := config.ShareWithGoframe(m.plan.content); err != nil {
 		return nil, err
 	}

@@ -19,6 +19,8 @@ type plan struct {
 	config  *config.Config
 	content json.RawMessage // see document
 	build   *build
+	apps    map[string]appDocument // by name
+	builds  map[string]*build      // of apps, by name
 	demo    bool
 	stopped map[string]bool // by name; kept over crashes and reloads
 	levels  map[string]string
@@ -51,7 +53,11 @@ func (p *plan) workload(worker string, instance int, boxes []config.Sandbox) wor
 		a.Sandboxes = append(a.Sandboxes, p.sandbox(b))
 	}
 	settings, _ := p.config.Worker(worker)
-	return workload{Worker: worker, Instance: instance, Assignment: a, Build: p.build, Settings: settings}
+	w := workload{Worker: worker, Instance: instance, Assignment: a, Build: p.build, Settings: settings}
+	if app := settings.App; app != "" {
+		w.Build, w.Assignment.Config, w.Assignment.Demo = p.builds[app], p.apps[app].Content, false
+	}
+	return w
 }
 
 func (p *plan) sandbox(b config.Sandbox) Sandbox {
@@ -114,7 +120,7 @@ func holders(now, next *plan, names []string) ([]string, error) {
 			}
 		}
 		if !found {
-			return nil, &UnknownSandboxError{Name: name, Known: next.names()}
+			return nil, next.unknown(name)
 		}
 	}
 	slices.Sort(workers)
@@ -122,7 +128,9 @@ func holders(now, next *plan, names []string) ([]string, error) {
 }
 
 // document is the plan's configuration for another process.
-func (p *plan) document() document { return document{Config: p.config, Content: p.content} }
+func (p *plan) document() document {
+	return document{Config: p.config, Content: p.content, Apps: p.apps}
+}
 
 // withWorkers gives the configuration in which only the named workers, and what
 // runs in them, are as in next.
@@ -164,15 +172,31 @@ func (p *plan) names() []string {
 	return names
 }
 
-// UnknownSandboxError means that the instance has no sandbox of that name.
+// unknown is the error for a name that nothing has.
+func (p *plan) unknown(name string) *UnknownSandboxError {
+	e := &UnknownSandboxError{Name: name, Known: p.names(), Programs: len(p.config.Programs) > 0}
+	for _, prog := range p.config.Programs {
+		e.Known = append(e.Known, prog.Name)
+	}
+	return e
+}
+
+// UnknownSandboxError means that the instance has no sandbox, and no program, of
+// that name.
 type UnknownSandboxError struct {
 	Name  string
 	Known []string // in start order
+	// Programs says that there are programs, which are among the known names.
+	Programs bool
 }
 
 // Error lists the names there are.
 func (e *UnknownSandboxError) Error() string {
-	return fmt.Sprintf("there is no sandbox %q; there are: %s", e.Name, joinNames(e.Known))
+	what := "sandbox"
+	if e.Programs {
+		what = "sandbox and no program"
+	}
+	return fmt.Sprintf("there is no %s %q; there are: %s", what, e.Name, joinNames(e.Known))
 }
 
 func joinNames(names []string) string {

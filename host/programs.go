@@ -72,18 +72,32 @@ func (p *plan) holders() []Sandbox {
 	return out
 }
 
-// split parts names into those of programs and their groups, and all others.
+// split parts names into those of programs and their groups, and all others. The
+// name of an application stands for its sandboxes.
 func (p *plan) split(names []string) (programs, others []string) {
 	for _, name := range names {
 		_, isProgram := p.config.Program(name)
 		isGroup := slices.ContainsFunc(p.config.Groups, func(g config.Group) bool { return g.Name == name })
-		if isProgram || isGroup {
+		isApp := slices.ContainsFunc(p.config.Apps, func(a config.App) bool { return a.Name == name })
+		switch {
+		case isProgram || isGroup:
 			programs = append(programs, name)
-		} else {
+		case isApp:
+			others = append(others, p.sandboxesOf(name)...)
+		default:
 			others = append(others, name)
 		}
 	}
 	return programs, others
+}
+
+func (p *plan) sandboxesOf(app string) (names []string) {
+	for _, w := range p.config.Workers {
+		if w.App == app {
+			names = append(names, w.Sandboxes...)
+		}
+	}
+	return names
 }
 
 // applyPrograms brings the programs to a plan and gives what went wrong, a

@@ -45,16 +45,19 @@ func newReborn(ctx context.Context, a *App, t *reexec.Taken, stdout, stderr io.W
 		return nil, err
 	}
 	o := cli.StartOptions{Global: given.Global, Mode: given.Mode, Demo: h.left.Demo, Out: stdout, Err: stderr}
+	apps := d.Apps
+	d.Apps = nil // their executables are kept
 	m, err := newMaster(ctx, a, o, loaded{document: d, dir: given.Dir}, nil, nil)
 	if err != nil {
 		return nil, err
 	}
+	m.plan.apps = apps
 	m.reborn = h
 	m.started, m.notify, m.watchdog, m.private, m.path = given.Started, given.Notify, given.Watchdog, given.Environ, h.left.Path
 	m.plan.stopped, m.plan.levels = h.left.Stopped, h.left.Levels
 	m.counts, m.commits = h.left.Baton.Reloads, h.left.Baton.Commits
 	m.events.goOn(h.left.Baton.Events)
-	return m, h.takeBuild(m)
+	return m, h.takeBuilds(m)
 }
 
 // file gives a copy of a kept file.
@@ -66,29 +69,43 @@ func (h *reborn) file(name string) (*os.File, error) {
 	return inherit.Dup(kept, name)
 }
 
-// takeBuild makes the plan's build the one that was kept: that of this image is
+// takeBuilds makes the plan's builds those that were kept: that of this image is
 // only the master's.
-func (h *reborn) takeBuild(m *master) error {
-	kept := h.files[keptBuild]
-	if kept == nil {
-		return errors.New("the former build did not keep the workers' build")
-	}
-	number, err := inherit.Number(kept)
+func (h *reborn) takeBuilds(m *master) error {
+	b, err := h.build(keptBuild, h.left.Binary)
 	if err != nil {
 		return err
 	}
-	b, err := openBuild(fmt.Sprintf("/proc/self/fd/%d", number))
-	if err != nil {
-		return err
-	}
-	b.path = h.left.Binary
 	if sameFile(b.file, m.own.file) {
 		b.close()
-		return nil
+		b = m.own
+	} else {
+		m.builds = append(m.builds, b)
 	}
-	m.plan.build = b
-	m.builds = append(m.builds, b)
+	m.plan.build, m.plan.builds = b, make(map[string]*build)
+	for name, app := range m.plan.apps {
+		if m.plan.builds[name], err = h.build(appBuild(name), app.Path); err != nil {
+			return err
+		}
+		m.builds = append(m.builds, m.plan.builds[name])
+	}
 	return nil
+}
+
+func (h *reborn) build(kept, path string) (*build, error) {
+	file := h.files[kept]
+	if file == nil {
+		return nil, fmt.Errorf("the former build did not keep %s", kept)
+	}
+	number, err := inherit.Number(file)
+	if err != nil {
+		return nil, err
+	}
+	b, err := openBuild(fmt.Sprintf("/proc/self/fd/%d", number))
+	if err == nil {
+		b.path = path
+	}
+	return b, err
 }
 
 // takeUp takes from the image before this one what a first master acquires. Until

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -33,7 +34,7 @@ func (m *master) reload(ctx context.Context, j *reloadJob) ctl.ReloadResult {
 	if err != nil {
 		return m.reloadEnded(result, outcomeRefused, err)
 	}
-	defer m.closeUnusedBuilds(next.build)
+	defer m.closeUnusedBuilds(append(slices.Collect(maps.Values(next.builds)), next.build)...)
 	result.Build = next.build.record()
 	programs, names := next.split(j.request.Names)
 	if len(programs) > 0 && len(names) == 0 {
@@ -84,7 +85,13 @@ func (m *master) prepare(ctx context.Context, request ctl.ReloadRequest) (*plan,
 		b.close()
 		return nil, err
 	}
-	return &plan{config: c.Config, content: c.Content, build: b, demo: now.demo, stopped: now.stopped, levels: now.levels}, nil
+	next := &plan{config: c.Config, content: c.Content, apps: c.Apps, build: b, demo: now.demo, stopped: now.stopped, levels: now.levels}
+	if next.builds, err = openApps(c.Apps); err != nil {
+		b.id()
+		b.close()
+		return nil, err
+	}
+	return next, nil
 }
 
 // change is the difference between the plan that runs and the next one.
@@ -111,7 +118,7 @@ func (m *master) change(next *plan, names []string) (change, error) {
 		if concerned(w.Worker) {
 			c.work = append(c.work, w)
 			coming[slotName(w.Worker, w.Instance)] = true
-			c.sentences = append(c.sentences, fmt.Sprintf("worker %s: new process of build %s", slotName(w.Worker, w.Instance), next.build.id()))
+			c.sentences = append(c.sentences, fmt.Sprintf("worker %s: new process of build %s", slotName(w.Worker, w.Instance), w.Build.id()))
 		}
 	}
 	for _, s := range m.fleet.all() {
@@ -224,13 +231,16 @@ func (m *master) remarks(next *plan, names []string) []string {
 
 // closeUnusedBuilds lets go of executables that nothing will be started from any
 // more. tried is the one of the reload that has just ended.
-func (m *master) closeUnusedBuilds(tried *build) {
+func (m *master) closeUnusedBuilds(tried ...*build) {
 	used := map[*build]bool{m.currentPlan().build: true, m.own: true}
+	for _, b := range m.currentPlan().builds {
+		used[b] = true
+	}
 	for _, s := range m.fleet.all() {
 		used[s.definition().Build] = true
 	}
 	kept := m.builds[:0]
-	for _, b := range append(m.builds, tried) {
+	for _, b := range append(m.builds, tried...) {
 		if used[b] {
 			if !slices.Contains(kept, b) {
 				kept = append(kept, b)

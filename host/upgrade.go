@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"syscall"
@@ -60,6 +61,8 @@ type cargo struct {
 func (c *cargo) add(name string, file syscall.Conn) {
 	c.names, c.files = append(c.names, name), append(c.files, file)
 }
+
+func appBuild(app string) string { return keptBuild + " of " + app }
 
 func pipeName(pid int, stream string) string { return fmt.Sprintf("%s of %d", stream, pid) }
 
@@ -258,6 +261,9 @@ func (m *master) bequest(q queue, u upgradeRecord) ([]byte, cargo, error) {
 	kept.add(keptCtl, m.control.listener)
 	kept.add(keptDoors, m.doors.listener)
 	kept.add(keptBuild, p.build.file)
+	for _, name := range slices.Sorted(maps.Keys(p.builds)) {
+		kept.add(appBuild(name), p.builds[name].file)
+	}
 	for i, h := range m.sockets.list() {
 		kept.add(socketFile(i), h.socket)
 	}

@@ -218,7 +218,7 @@ func (m *master) Logs(ctx context.Context, q ctl.LogQuery, emit func(ctl.LogLine
 		known = append(known, w.Name)
 	}
 	if q.Name != "" && !slices.Contains(known, q.Name) {
-		return ctl.Problemf(ctl.ErrNotFound, "%v", &UnknownSandboxError{Name: q.Name, Known: p.names()})
+		return ctl.Problemf(ctl.ErrNotFound, "%v", p.unknown(q.Name))
 	}
 	return m.logs.read(ctx, q, emit)
 }

@@ -135,6 +135,8 @@ type Worker struct {
 	Instances int
 	// Sandboxes that run in it, in start order.
 	Sandboxes []string
+	// App is the application whose executable it runs; empty for the master's own.
+	App string
 	// Needs says what must have come how far before it is started. Default: nothing.
 	Needs []Need
 	// Essential says that the master ends when it has been given up. Default: false.

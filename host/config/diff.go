@@ -142,7 +142,9 @@ func sandboxChanges(prefix string, old, next Sandbox) []string {
 }
 
 func workerChanges(prefix string, old, next Worker) []string {
-	describe := func(w Worker) []setting { return []setting{{"sandboxes", strings.Join(w.Sandboxes, ", ")}} }
+	describe := func(w Worker) []setting {
+		return []setting{{"app", w.App}, {"sandboxes", strings.Join(w.Sandboxes, ", ")}}
+	}
 	return append(changes(prefix, describe(old), describe(next)), byField(workerFields())(prefix, old, next)...)
 }
 

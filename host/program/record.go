@@ -3,6 +3,7 @@ package program
 import (
 	"encoding/json"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/dserver/dserver/host/config"
@@ -111,7 +112,7 @@ func (u *unit) glimpses() []glimpse {
 // Kept is a file that goes with exact Records, by a name that is its own.
 type Kept struct {
 	Name string
-	File *os.File // it stays the Set's or a process's: to be kept or sent, not to be read or closed
+	File syscall.Conn // it stays the Set's or a process's: to be kept or sent, not to be read or closed
 }
 
 // Records tells what another Set needs to know when this one ends without a word.
@@ -134,6 +135,9 @@ func (s *Set) Bequest() (Records, []Kept) {
 		keep(name+" stdout", pipes.Stdout)
 		keep(name+" stderr", pipes.Stderr)
 		keep(name+" newline", g.newline)
+		if pipes.Process != nil {
+			kept = append(kept, Kept{name + " process", pipes.Process})
+		}
 		return record
 	})
 	r.Exact = true

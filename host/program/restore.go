@@ -145,6 +145,9 @@ func (p *program) takeUp(u *unit, rr RunRecord, with restoring) (*run, error) {
 	a := supervise.Adoption{Group: r.home.group}
 	a.Stdout, a.Stderr = p.set.options.Sinks(def, u.instance, r.number)
 	pipes := supervise.Pipes{Stdout: with.file(name + " stdout"), Stderr: with.file(name + " stderr")}
+	if f := with.file(name + " process"); f != nil {
+		pipes.Process = f
+	}
 	if r.child, err = p.set.adopt(rr.Process, pipes, a); err != nil {
 		r.cancel(errEnded)
 		return nil, err

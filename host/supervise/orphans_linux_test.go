@@ -173,11 +173,10 @@ func TestReaperTakesNoChildOfOthers(t *testing.T) {
 	}
 	cancel()
 	<-ended
+	// Those that died last have not been reaped.
 	for {
-		if pid, err := syscall.Wait4(-1, nil, 0, nil); err != nil {
+		if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); err != nil || pid == 0 {
 			return
-		} else if _, err := readStat(pid); err == nil {
-			t.Error("it has not been reaped")
 		}
 	}
 }

@@ -28,6 +28,7 @@ type undertaker struct {
 	spawner  *Spawner
 	poll     *os.File
 	funerals []*funeral         // in the order of the exits
+	dead     map[*Process]bool  // those of the funerals
 	members  map[pidfd]*funeral // of those who have been killed and are awaited
 	ghosts   map[int]uint64     // orphans that had exited at the last look, with the time of their start
 }
@@ -59,13 +60,14 @@ func (u *undertaker) notice(ref pidfd) {
 	}
 	p := u.spawner.ward(ref)
 	// The number may have been that of another descriptor when the poll spoke.
-	if p == nil || !ref.exited() || slices.ContainsFunc(u.funerals, func(f *funeral) bool { return f.process == p }) {
+	if p == nil || !ref.exited() || u.dead[p] {
 		return
 	}
 	if !p.expire(ref) {
 		return
 	}
 	now := time.Now()
+	u.dead[p] = true
 	u.funerals = append(u.funerals, &funeral{
 		process: p, exit: Exit{Started: p.started, Ended: now}, due: now,
 		members: p.takeKin(),
@@ -114,7 +116,6 @@ func (u *undertaker) round(now time.Time) {
 		return
 	}
 	found, doubt := u.leftovers(due)
-	buried := make(map[*funeral]bool)
 	for _, f := range due {
 		f.members = append(f.members, found[f]...)
 		if waiting := u.kill(f); waiting && f.limit.After(now) {
@@ -124,9 +125,11 @@ func (u *undertaker) round(now time.Time) {
 			f.due = now.Add(doubtPause)
 			continue
 		}
-		buried[f] = u.bury(f, now)
+		if u.bury(f, now) {
+			delete(u.dead, f.process)
+		}
 	}
-	u.funerals = slices.DeleteFunc(u.funerals, func(f *funeral) bool { return buried[f] })
+	u.funerals = slices.DeleteFunc(u.funerals, func(f *funeral) bool { return !u.dead[f.process] })
 }
 
 // kill kills what is left of a process. It tells false if nothing is left.

@@ -120,6 +120,9 @@ func (m settings) apply(u *unit) {
 	u.policy.set(m.def.Keep)
 	u.limit(u.run, CgroupLimits(&m.def.Process))
 	u.limit(u.next, CgroupLimits(&m.def.Process))
+	if u.state == Ready {
+		u.attend()
+	}
 }
 
 // reset forgets failures.
@@ -189,7 +192,7 @@ func (m launched) apply(u *unit) {
 		return
 	}
 	u.homes[r.place] = r.home
-	r.child, r.pid, r.began, u.dirty = m.child, m.child.Pid(), m.child.Started(), true
+	r.child, r.pid, r.began, u.dirty = m.child, m.child.Main(), m.child.Started(), true
 	switch {
 	case r != u.run && r != u.next: // it was abandoned before it had a process
 		u.escort(r, false)

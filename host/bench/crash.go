@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // crashes lets all peers that have a policy run side by side, told nothing of
@@ -14,7 +15,11 @@ func (b *bench) crashes(ctx context.Context) error {
 			b.finish(r)
 		}
 	}()
-	for _, p := range b.turn(0, roleRaw, roleFloor, roleSupervise) {
+	own, err := b.emptyCPU(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range b.turn(0, withoutPolicy()...) {
 		r, err := b.start(ctx, p, defaults, 1, "fail")
 		if err == nil {
 			running = append(running, r)
@@ -43,8 +48,17 @@ func (b *bench) crashes(ctx context.Context) error {
 			continue
 		}
 		b.add(cellCrash, r.peer, "starts", float64(starts))
-		b.add(cellCrash, r.peer, "CPU", used.Seconds()*kilo)
+		b.add(cellCrash, r.peer, "CPU", max(used-own[r.peer], 0).Seconds()*kilo)
 		b.text(cellCrash, r.peer, "end state", state)
 	}
 	return nil
+}
+
+func withoutPolicy() []string { return []string{roleRaw, roleFloor, roleSupervise} }
+
+// emptyCPU is what each supervisor uses for itself until it runs.
+func (b *bench) emptyCPU(ctx context.Context) (map[string]time.Duration, error) {
+	own := make(map[string]time.Duration)
+	err := b.withoutChildren(ctx, cellCrash, withoutPolicy(), func(r run) { own[r.peer] = r.since(nil) })
+	return own, err
 }

@@ -13,7 +13,7 @@ const (
 
 // crowd measures the start of that many children, what they cost, and their stop.
 func (b *bench) crowd(ctx context.Context, cell string, children int) error {
-	empty, err := b.empty(ctx, cell)
+	empty, err := b.emptyMemory(ctx, cell)
 	if err != nil {
 		return err
 	}
@@ -46,25 +46,34 @@ func (b *bench) crowd(ctx context.Context, cell string, children int) error {
 	return nil
 }
 
-// empty gives the memory of each supervisor without children, in bytes.
-func (b *bench) empty(ctx context.Context, cell string) (map[string]int64, error) {
+// emptyMemory gives the memory of each supervisor without children, in bytes.
+func (b *bench) emptyMemory(ctx context.Context, cell string) (map[string]int64, error) {
 	sizes := make(map[string]int64)
-	for _, p := range b.turn(0, roleRaw) {
+	err := b.withoutChildren(ctx, cell, []string{roleRaw}, func(r run) {
+		_, sizes[r.peer] = r.memory()
+		b.add(cell, r.peer, "PSS without children", float64(sizes[r.peer])/mega)
+	})
+	return sizes, err
+}
+
+// withoutChildren looks at each supervisor when it has nothing to do.
+func (b *bench) withoutChildren(ctx context.Context, cell string, without []string, look func(r run)) error {
+	for _, p := range b.turn(0, without...) {
 		r, err := b.start(ctx, p, keepOn, 0)
 		if err == nil {
-			err = pause(ctx, b.scale.Settle)
-			_, sizes[p.name()] = r.memory()
-			b.add(cell, p.name(), "PSS without children", float64(sizes[p.name()])/mega)
+			if err = pause(ctx, b.scale.Settle); err == nil {
+				look(r)
+			}
 			b.finish(r)
 		}
 		if err == nil {
 			continue
 		}
 		if err := b.failed(ctx, cell, p.name(), err); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return sizes, nil
+	return nil
 }
 
 // gather measures a start. The run is to be finished if there is one.

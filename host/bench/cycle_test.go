@@ -48,6 +48,9 @@ func BenchmarkCycle(b *testing.B) {
 		}
 	})
 	b.Run("supervise", func(b *testing.B) {
+		if err := supervise.Subreap(); err != nil {
+			b.Fatal(err)
+		}
 		s := supervise.New(supervise.Options{})
 		log, err := logfile.Open(logfile.Options{Path: filepath.Join(b.TempDir(), "log"), Owner: true})
 		if err != nil {

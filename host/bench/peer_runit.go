@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -168,5 +169,6 @@ func (i s6Instance) stop(ctx context.Context) error {
 
 func (i s6Instance) state(ctx context.Context) (string, error) {
 	out, err := output(ctx, "s6-svstat", folders(i.job)[0])
-	return string(bytes.TrimSpace(out)), err
+	state, _, _ := strings.Cut(string(bytes.TrimSpace(out)), " ")
+	return state, err
 }

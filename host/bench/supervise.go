@@ -20,6 +20,7 @@ type bare struct {
 	spawner *supervise.Spawner
 	log     *logfile.Writer
 	tasks   *group.Group
+	always  *group.Group // what runs until the end
 
 	mu       sync.Mutex
 	stopping bool
@@ -32,6 +33,10 @@ func runSupervise(args []string) error {
 	if err != nil {
 		return err
 	}
+	// As a master does: who leaves something behind is found by what comes to us.
+	if err := supervise.Subreap(); err != nil {
+		return err
+	}
 	end, err := p.startProfile()
 	if err != nil {
 		return err
@@ -42,13 +47,15 @@ func runSupervise(args []string) error {
 	}
 	b := &bare{
 		plan: p, log: log, spawner: supervise.New(supervise.Options{}), tasks: group.New(context.Background(), nil),
-		places: make([]place, len(p.Tasks)), running: make([]*supervise.Process, len(p.Tasks)),
+		always: group.New(context.Background(), nil), places: make([]place, len(p.Tasks)), running: make([]*supervise.Process, len(p.Tasks)),
 	}
+	b.always.Go("orphans", b.spawner.ReapOrphans)
 	for i, t := range p.Tasks {
 		b.places[i].Name = t.Name
 		b.tasks.Go(t.Name, func(context.Context) { b.keep(i, t) })
 	}
-	return errors.Join(serve(p.Socket, b), log.Close(), end())
+	served := serve(p.Socket, b)
+	return errors.Join(served, b.always.Stop(context.Background()), log.Close(), end())
 }
 
 // startProfile begins a profile of the CPU if one is asked for; end ends it.

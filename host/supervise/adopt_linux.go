@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/dserver/dserver/internal/inherit"
 )
 
 // Adopt goes on with a process that another Spawner has started: in the program
@@ -53,7 +55,11 @@ func (s *Spawner) adopt(r Record, pipes Pipes, a Adoption) (*Process, error) {
 		p.tail.add([]byte(line + "\n"))
 	}
 	var err error
-	if p.ref, p.child, err = find(r.Pid, r.Ticks, r.Boot); err != nil {
+	leader, counts := pipes.Process, pipes.Process
+	if r.Main != nil {
+		leader = nil
+	}
+	if p.ref, p.child, err = find(leader, r.Pid, r.Ticks, r.Boot); err != nil {
 		return nil, err
 	}
 	gone := p.ref == noPidfd
@@ -63,7 +69,7 @@ func (s *Spawner) adopt(r Record, pipes Pipes, a Adoption) (*Process, error) {
 		}
 	}
 	if r.Main != nil {
-		if gone, err = p.refollow(*r.Main, r.Boot); err != nil {
+		if gone, err = p.refollow(counts, *r.Main, r.Boot); err != nil {
 			return nil, errors.Join(err, p.ref.close())
 		}
 	}
@@ -78,8 +84,18 @@ func (s *Spawner) adopt(r Record, pipes Pipes, a Adoption) (*Process, error) {
 }
 
 // find gives a reference to the process that had this number when it started at
-// ticks; noPidfd if it is gone.
-func find(pid int, ticks uint64, boot string) (ref pidfd, child bool, err error) {
+// ticks; noPidfd if it is gone. Who has been lent a reference has one in any case.
+func find(lent syscall.Conn, pid int, ticks uint64, boot string) (ref pidfd, child bool, err error) {
+	if lent != nil {
+		err = inherit.Numbers([]syscall.Conn{lent}, func(numbers []uintptr) error {
+			ref, err = pidfd(numbers[0]).copy()
+			return err
+		})
+		if err != nil {
+			return noPidfd, false, err
+		}
+		return ref, childOfOurs(ref), nil
+	}
 	if boot != "" && boot != bootID() {
 		return noPidfd, false, nil
 	}

@@ -160,8 +160,8 @@ func (m *mainProcess) close() error {
 }
 
 // refollow is for a process that was followed already when its Record was made.
-func (p *Process) refollow(m Main, boot string) (gone bool, err error) {
-	ref, child, err := find(m.Pid, m.Ticks, boot)
+func (p *Process) refollow(lent syscall.Conn, m Main, boot string) (gone bool, err error) {
+	ref, child, err := find(lent, m.Pid, m.Ticks, boot)
 	if gone = ref == noPidfd; err == nil && gone {
 		ref, err = tombstone()
 	}

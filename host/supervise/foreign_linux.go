@@ -1,10 +1,12 @@
 package supervise
 
 import (
+	"errors"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,6 +26,10 @@ func childOfOurs(ref pidfd) bool {
 	return err == nil
 }
 
+// foreignPatience is how long whoever has to reap a process may take for it, if
+// its exit status is not known before.
+const foreignPatience = 5 * time.Second
+
 // foreignStatus gives the exit status of a process that somebody else reaps. It is
 // known while the process is a zombie, if we may look, and again when it has been
 // reaped, from Linux 6.15 on. gone is false while there is hope.
@@ -34,8 +40,11 @@ func foreignStatus(ref pidfd, pid int, ticks uint64) (status syscall.WaitStatus,
 	if s, err := readStat(pid); err == nil && s.ticks == ticks && s.state == 'Z' && mayLook(pid) {
 		return syscall.WaitStatus(s.code), true, true
 	}
+	// While it is being reaped the system tells neither here nor there.
+	err := ref.signal(0)
+	reaped := err != nil && !errors.Is(err, syscall.EPERM)
 	status, known = ref.exitInfo()
-	return status, known, true
+	return status, known, known || reaped
 }
 
 // mayLook tells whether the system shows us what is private to a process, such as
@@ -71,3 +80,23 @@ func (p pidfd) copy() (pidfd, error) {
 	number, err := unix.FcntlInt(uintptr(p), unix.F_DUPFD_CLOEXEC, 0)
 	return pidfd(number), os.NewSyscallError("fcntl", err)
 }
+
+// descriptor lends the number of a descriptor that stays somebody else's.
+type descriptor int
+
+var _ syscall.Conn = descriptor(0)
+
+// SyscallConn implements syscall.Conn.
+func (d descriptor) SyscallConn() (syscall.RawConn, error) { return d, nil }
+
+// Control implements syscall.RawConn.
+func (d descriptor) Control(f func(number uintptr)) error {
+	f(uintptr(d))
+	return nil
+}
+
+// Read implements syscall.RawConn; there is nothing to be read.
+func (descriptor) Read(func(uintptr) bool) error { return errors.ErrUnsupported }
+
+// Write implements syscall.RawConn; there is nothing to be written.
+func (descriptor) Write(func(uintptr) bool) error { return errors.ErrUnsupported }

@@ -235,7 +235,7 @@ func (p *Process) reap(exit Exit) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	status, known, gone := p.status()
-	if !gone {
+	if !gone && (p.child || time.Since(exit.Ended) < foreignPatience) {
 		return false
 	}
 	exit = p.conclude(exit, status, known)

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/dserver/dserver/host/cgroup"
@@ -38,9 +39,13 @@ type Stream struct {
 	Rest []byte `json:"rest,omitempty"` // the unfinished line
 }
 
-// Pipes are the read ends of a process's output. Each may be nil.
+// Pipes are descriptors that belong to a Record. Each may be nil.
 type Pipes struct {
-	Stdout, Stderr *os.File
+	Stdout, Stderr *os.File // the read ends of the process's output
+	// Process refers to the process whose exit counts, if it is no child of the
+	// Spawner's: it tells the exit status even when the process has been reaped by
+	// whoever is its parent.
+	Process syscall.Conn
 }
 
 // Adoption is what [Spawner.Adopt] needs besides a Record, as in a [Spec].

@@ -41,10 +41,11 @@ func (p *Process) Identity() Record {
 func (p *Process) Record() (Record, Pipes) {
 	r := p.Identity()
 	r.Tail = p.tail.list()
+	var pipes Pipes
 	if r.Exit == nil {
 		r.Exit = p.foreseen()
+		pipes.Process = p.lend()
 	}
-	var pipes Pipes
 	if o := p.outputs[0]; !r.Stdout.Over {
 		r.Stdout.Rest, pipes.Stdout = bytes.Clone(o.rest()), o.pipe
 	}
@@ -54,21 +55,31 @@ func (p *Process) Record() (Record, Pipes) {
 	return r, pipes
 }
 
-// foreseen is how a process has ended that was not reaped yet. Who is not its
-// parent may not learn it later.
+// lend gives a reference to the process that counts, if a number is not enough
+// because somebody else may reap it at any time.
+func (p *Process) lend() syscall.Conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if child := p.main != nil && p.main.child || p.main == nil && p.child; child || p.reaped {
+		return nil
+	}
+	return descriptor(p.target())
+}
+
+// foreseen is how a process has ended that was not buried yet, as far as that is
+// known. Who goes on may not be able to learn it later.
 func (p *Process) foreseen() *Exit {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	pid, ref := p.pid, p.ref
+	pid, ref, ticks := p.pid, p.ref, p.ticks
 	if p.main != nil {
-		pid, ref = p.main.pid, p.main.ref
+		pid, ref, ticks = p.main.pid, p.main.ref, p.main.ticks
 	}
-	stat, err := readStat(pid)
-	if err != nil || !ref.exited() || stat.state != 'Z' || !mayLook(pid) {
+	status, known, gone := foreignStatus(ref, pid, ticks)
+	if !gone || !known && p.fate == nil {
 		return nil
 	}
-	exit := Exit{Started: p.started, Ended: time.Now()}
-	exit.take(syscall.WaitStatus(stat.code))
+	exit := p.conclude(Exit{Started: p.started, Ended: time.Now()}, status, known)
 	return &exit
 }
 

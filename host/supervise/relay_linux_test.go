@@ -36,8 +36,8 @@ type relayState struct {
 // relayHeld is one process with the places of its pipes among the kept files; -1
 // is none.
 type relayHeld struct {
-	Record         supervise.Record
-	Stdout, Stderr int
+	Record                  supervise.Record
+	Stdout, Stderr, Process int
 }
 
 // relay is the supervisor.
@@ -147,7 +147,7 @@ func (r *relay) freeze() ([]syscall.Conn, error) {
 	var files []syscall.Conn
 	r.state.Held = nil
 	for _, p := range r.untold {
-		h := relayHeld{Stdout: -1, Stderr: -1}
+		h := relayHeld{Stdout: -1, Stderr: -1, Process: -1}
 		var pipes supervise.Pipes
 		h.Record, pipes = p.Record()
 		for place, pipe := range map[*int]*os.File{&h.Stdout: pipes.Stdout, &h.Stderr: pipes.Stderr} {
@@ -155,6 +155,10 @@ func (r *relay) freeze() ([]syscall.Conn, error) {
 				*place = len(files)
 				files = append(files, pipe)
 			}
+		}
+		if pipes.Process != nil {
+			h.Process = len(files)
+			files = append(files, pipes.Process)
 		}
 		r.state.Held = append(r.state.Held, h)
 	}
@@ -175,6 +179,9 @@ func (r *relay) adopt(files []*os.File) error {
 		}
 		if h.Stderr >= 0 {
 			pipes.Stderr = files[h.Stderr]
+		}
+		if h.Process >= 0 {
+			pipes.Process = files[h.Process]
 		}
 		if err := r.adoptOne(h.Record, pipes); err != nil {
 			return err
@@ -202,7 +209,7 @@ func (r *relay) adoptOne(record supervise.Record, pipes supervise.Pipes) error {
 
 // writeNumbered prints lines to both streams, each in two pieces, and exits. Its
 // arguments are its name, how many lines, the pause in each in µs, and the code.
-// Instead of a pause there may be a named pipe, whose end it awaits first.
+// Instead of a pause there may be the path of a file that it waits for.
 func writeNumbered(args []string) error {
 	lines, err := strconv.Atoi(args[1])
 	if err != nil {
@@ -210,8 +217,13 @@ func writeNumbered(args []string) error {
 	}
 	pause, err := strconv.Atoi(args[2])
 	if err != nil {
-		if _, err := os.ReadFile(args[2]); err != nil {
-			return err
+		for tries := 0; ; tries++ {
+			if _, err := os.Stat(args[2]); err == nil {
+				break
+			} else if tries == 30_000 {
+				return err
+			}
+			time.Sleep(time.Millisecond)
 		}
 	}
 	for i := range lines {

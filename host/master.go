@@ -152,6 +152,10 @@ func (m *master) obey(s os.Signal) {
 		if _, err := m.reloads.submit(ctl.ReloadRequest{}); err != nil {
 			m.log.Warn("cannot reload", "error", err)
 		}
+	case orderReopen:
+		if err := m.logs.reopen(); err != nil {
+			m.log.Error("cannot open the logs anew", "error", err)
+		}
 	case orderQuit:
 		m.stop(m.limits().Drain, s.String())
 	case orderStop:

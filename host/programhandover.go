@@ -2,12 +2,14 @@ package host
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"time"
 
+	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/internal/inherit"
 )
@@ -67,8 +69,8 @@ func (m *master) fetchSockets(r *program.Records, keys []socketKey) {
 
 // listensOf gives the sockets that a program was given, in their order.
 func listensOf(p program.ProgramRecord, keys []socketKey) (out []socketKey) {
-	def, err := p.Program()
-	if err != nil {
+	var def config.Program
+	if json.Unmarshal(p.Definition, &def) != nil {
 		return nil // it is told when it is restored
 	}
 	for _, l := range listens(def.Listen) {

@@ -136,7 +136,7 @@ func (m *master) writeState() error {
 	defer m.writing.Unlock()
 	p := m.currentPlan()
 	s := stateRecord{
-		Name: m.dir.Name, Mode: string(p.config.Mode), Pid: os.Getpid(), Build: p.build.id(), Config: p.config.Hash(),
+		Name: m.dir.Name, Mode: string(p.config.Mode), Pid: os.Getpid(), Build: p.build.id(), Config: p.hash(),
 		Workers: m.fleet.records((*supervise.Process).Identity),
 	}
 	s.Programs = m.programs.Records()

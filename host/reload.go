@@ -89,7 +89,7 @@ func (m *master) prepare(ctx context.Context, request ctl.ReloadRequest) (*plan,
 		b.close()
 		return nil, err
 	}
-	next := &plan{config: c.Config, content: c.Content, apps: c.Apps, build: b, demo: now.demo, stopped: now.stopped, levels: now.levels}
+	next := &plan{config: c.Config, hash: hashOf(c.Config), content: c.Content, apps: c.Apps, build: b, demo: now.demo, stopped: now.stopped, levels: now.levels}
 	if next.builds, err = openApps(c.Apps); err != nil {
 		b.id()
 		b.close()
@@ -115,6 +115,7 @@ func (m *master) change(next *plan, names []string) (change, error) {
 	}
 	if workers != nil && next.config.Mode == config.Multi {
 		next.config = withWorkers(now.config, next.config, workers)
+		next.hash = hashOf(next.config)
 	}
 	concerned := func(worker string) bool { return workers == nil || slices.Contains(workers, worker) }
 	coming := make(map[string]bool)
@@ -171,6 +172,7 @@ func (m *master) apply(ctx context.Context, c change, began time.Time, result ct
 		return t.ready, heir.programs
 	}
 	m.warn(c.next)
+	m.logs.limit(c.next.config.Log)
 	m.sockets.keepOnly(c.next.holders())
 	m.resume()
 	if err := m.writeState(); err != nil {

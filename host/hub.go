@@ -9,8 +9,8 @@ import (
 	"github.com/dserver/dserver/ctl"
 )
 
-// hubMemory is how many events a follower can go back at least. Up to twice as many
-// are kept, so that not every event makes all others move.
+// hubMemory is how many events a follower can go back. Up to twice as many are
+// kept, so that not every event makes all others move.
 const hubMemory = 1024
 
 // hub numbers events, remembers the newest, and hands them to its consumers. Its
@@ -84,7 +84,7 @@ func (h *hub) follow(ctx context.Context, since uint64, emit func(ctl.Event) err
 func (h *hub) after(since uint64) ([]ctl.Event, <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if n := uint64(len(h.ring)); n > 0 && h.last-n > since {
+	if n := uint64(min(len(h.ring), hubMemory)); n > 0 && h.last-n > since {
 		since = h.last - n
 	}
 	if since >= h.last {

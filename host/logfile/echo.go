@@ -23,6 +23,7 @@ const (
 type echo struct {
 	to      io.Writer
 	patient bool
+	hint    string // for those who miss lines
 	writer  *group.Group
 	kick    chan struct{}
 
@@ -35,15 +36,15 @@ type echo struct {
 
 // newEcho returns an echo that never makes anybody wait.
 func newEcho(to io.Writer) *echo {
-	e := &echo{to: to, writer: group.New(context.Background(), nil), kick: make(chan struct{}, 1), room: make(chan struct{})}
-	e.writer.Go("log echo", e.loop)
-	return e
+	return startEcho(&echo{to: to, hint: "; they are in the log"})
 }
 
 // newPatientEcho returns one for which lines wait.
-func newPatientEcho(to io.Writer) *echo {
-	e := newEcho(to)
-	e.patient = true
+func newPatientEcho(to io.Writer) *echo { return startEcho(&echo{to: to, patient: true}) }
+
+func startEcho(e *echo) *echo {
+	e.writer, e.kick, e.room = group.New(context.Background(), nil), make(chan struct{}, 1), make(chan struct{})
+	e.writer.Go("log echo", e.loop)
 	return e
 }
 
@@ -67,6 +68,9 @@ func (e *echo) add(lines []byte) {
 // await returns when there is room, or when that takes too long. The mutex is held
 // before and afterwards.
 func (e *echo) await(size int) {
+	if len(e.waiting)+size <= maxEcho || e.stuck {
+		return
+	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for len(e.waiting)+size > maxEcho && !e.stuck {
@@ -103,7 +107,7 @@ func (e *echo) write() {
 	e.room = make(chan struct{})
 	e.mu.Unlock()
 	if skipped > 0 {
-		lines = fmt.Appendf(lines, "(%d lines are not shown here; they are in the log)\n", skipped)
+		lines = fmt.Appendf(lines, "(%d lines are not shown here%s)\n", skipped, e.hint)
 	}
 	if len(lines) > 0 {
 		// A terminal that has gone away is no reason to stop anything.

@@ -64,7 +64,6 @@ type Shelf struct {
 // shelved is a log of a program, or of some.
 type shelved struct {
 	writer *Writer
-	format Format
 	users  int
 	unused time.Time // since when there are none
 }
@@ -114,6 +113,10 @@ func (s *Shelf) take(own *Options) (*shelved, error) {
 	if own == nil {
 		return &shelved{writer: s.main}, nil
 	}
+	form, err := formOf(own.Format)
+	if err != nil {
+		return nil, err
+	}
 	path, err := realPath(own.Path)
 	if err != nil {
 		return nil, err
@@ -133,8 +136,8 @@ func (s *Shelf) take(own *Options) (*shelved, error) {
 		if log, err = s.open(path, *own); err != nil {
 			return nil, err
 		}
-	case log.format != own.Format:
-		return nil, fmt.Errorf("%s is written as %s, not as %s", path, log.format, own.Format)
+	case log.writer.form != form:
+		return nil, fmt.Errorf("%s is written in another format", path)
 	default:
 		log.writer.Limit(*own)
 	}
@@ -156,7 +159,7 @@ func (s *Shelf) open(path string, own Options) (*shelved, error) {
 	if err != nil {
 		return nil, err
 	}
-	log := &shelved{writer: w, format: own.Format}
+	log := &shelved{writer: w}
 	s.logs[path] = log
 	return log, nil
 }
@@ -199,12 +202,12 @@ func (s *Shelf) Reader(own Options, owner string) (*Reader, error) {
 	s.mu.Lock()
 	log := s.logs[path]
 	s.mu.Unlock()
-	if log != nil && log.format == own.Format {
-		return log.writer.Reader().Labelled(own.Path, owner), nil
-	}
 	r, err := OpenReader(path, own.Format)
 	if err != nil {
 		return nil, err
+	}
+	if log != nil && log.writer.form == r.form {
+		r = log.writer.Reader()
 	}
 	return r.Labelled(own.Path, owner), nil
 }

@@ -35,7 +35,7 @@ func (b *bench) logged(ctx context.Context, cell string, p peer, writers, lines 
 	if err != nil {
 		return err
 	}
-	j.logs, j.program = true, b.binary(roleWriter)
+	j.logs = true
 	desk := pages{j.path("writers")}
 	if err := os.Mkdir(desk.dir, 0o700); err != nil {
 		return err

@@ -24,7 +24,9 @@ const (
 // Hub is the receiving end of NOTIFY_SOCKET for any number of programs. It finds
 // out by the sender's number, which is the kernel's word, whose process has
 // spoken: one that was added itself, or one in its control group, in its session,
-// or that descends from it. Notices of anybody else are counted and dropped.
+// or that descends from it. Notices of anybody else are counted and dropped; so are
+// those of a helper that is dead and reaped before it can be looked up, unless it
+// waits until it was heard (BARRIER=1), as systemd-notify does.
 type Hub struct {
 	listener *inherit.NotifyListener
 

@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/sandbox"
 )
@@ -26,7 +26,7 @@ type stateRecord struct {
 	Workers []workerRecord `json:"workers"`
 	Sockets []socketKey    `json:"sockets,omitempty"`
 
-	Programs json.RawMessage `json:"programs,omitempty"`
+	Programs program.Records `json:"programs"`
 }
 
 // workerRecord is a generation of a worker, as far as another master has to know
@@ -136,9 +136,10 @@ func (m *master) writeState() error {
 	defer m.writing.Unlock()
 	p := m.currentPlan()
 	s := stateRecord{
-		Name: m.dir.Name, Mode: string(p.config.Mode), Pid: os.Getpid(), Build: p.build.id(), Config: p.config.Hash(),
+		Name: m.dir.Name, Mode: string(p.config.Mode), Pid: os.Getpid(), Build: p.build.id(), Config: p.hash(),
 		Workers: m.fleet.records((*supervise.Process).Identity),
 	}
+	s.Programs = m.programs.Records()
 	if m.doors != nil {
 		s.Doors = m.doors.address()
 	}

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,8 +57,9 @@ type peer interface {
 type instance interface {
 	// root is its first process.
 	root() int
-	// status asks it, by the quickest way it has, how many tasks run.
-	status(ctx context.Context) (int, error)
+	// status asks it, by the quickest way it has, for the state of all tasks. What
+	// counts those that run in the answer is not part of what is measured.
+	status(ctx context.Context) (count func() (int, error), err error)
 	// command is how people ask it that.
 	command() []string
 	// stop ends all tasks; the supervisor may end as well.
@@ -195,6 +199,31 @@ func installed(pkg string, commands ...string) error {
 		}
 	}
 	return nil
+}
+
+// unixHTTP asks on a unix socket, on a connection of its own.
+func unixHTTP(ctx context.Context, socket, method, path, body string) ([]byte, error) {
+	client := http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		},
+	}}
+	req, err := http.NewRequestWithContext(ctx, method, "http://unix"+path, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %.200s", res.Status, answer)
+	}
+	return answer, err
 }
 
 // script is a shell script that becomes the command.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,17 +80,24 @@ type runitInstance struct {
 func (i runitInstance) root() int    { return i.pid }
 func (i runitInstance) logs() string { return i.job.logDir() }
 
-func (i runitInstance) status(context.Context) (n int, err error) {
-	for _, dir := range folders(i.job) {
+// status reads the files in which each runsv keeps, in its last byte, whether its
+// task runs.
+func (i runitInstance) status(context.Context) (func() (int, error), error) {
+	return statusFiles(i.job, func(b []byte) bool { return len(b) == 20 && b[19] == 1 })
+}
+
+func statusFiles(j job, up func(status []byte) bool) (func() (int, error), error) {
+	n := 0
+	for _, dir := range folders(j) {
 		b, err := os.ReadFile(filepath.Join(dir, "supervise", "status"))
 		if err != nil {
-			return n, err
+			return nil, err
 		}
-		if len(b) == 20 && b[19] == 1 {
+		if up(b) {
 			n++
 		}
 	}
-	return n, nil
+	return func() (int, error) { return n, nil }, nil
 }
 
 func (i runitInstance) command() []string { return append([]string{"sv", "status"}, folders(i.job)...) }
@@ -142,20 +148,8 @@ func (i s6Instance) logs() string { return i.job.logDir() }
 
 // status reads the files in which each s6-supervise keeps, in its bytes from 24 on,
 // the pid of its task.
-func (i s6Instance) status(context.Context) (n int, err error) {
-	for _, dir := range folders(i.job) {
-		b, err := os.ReadFile(filepath.Join(dir, "supervise", "status"))
-		if err != nil {
-			return n, err
-		}
-		if len(b) < 32 {
-			return n, fmt.Errorf("cannot understand the status of %s: %d bytes", dir, len(b))
-		}
-		if [8]byte(b[24:32]) != [8]byte{} {
-			n++
-		}
-	}
-	return n, nil
+func (i s6Instance) status(context.Context) (func() (int, error), error) {
+	return statusFiles(i.job, func(b []byte) bool { return len(b) >= 32 && [8]byte(b[24:32]) != [8]byte{} })
 }
 
 func (i s6Instance) command() []string {

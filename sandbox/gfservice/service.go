@@ -56,6 +56,7 @@ func NewFunc(name string, setup func(*sandbox.Box, *ghttp.Server) error, opts ..
 }
 
 type service struct {
+	Config
 	name   string
 	setup  func(*sandbox.Box, *ghttp.Server) error
 	config httpdrain.Config

@@ -5,6 +5,7 @@ package program_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -41,18 +42,27 @@ func forkAway(args []string) error {
 	if len(args) > 0 {
 		c := make(chan os.Signal, 1)
 		signal.Notify(c, syscall.SIGUSR1)
+		os.NewFile(3, "ready").Close()
 		<-c
 		os.Exit(7)
+	}
+	ours, theirs, err := os.Pipe()
+	if err != nil {
+		return err
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	pid, err := syscall.ForkExec(self, []string{"daemon", "main"}, &syscall.ProcAttr{
-		Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true},
+		Env: os.Environ(), Files: []uintptr{0, 1, 2, theirs.Fd()}, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return err
+	}
+	theirs.Close()
+	if _, err := ours.Read(make([]byte, 1)); err != io.EOF {
+		return fmt.Errorf("the main process is not there: %v", err)
 	}
 	return inherit.Notify(context.Background(), os.Getenv("NOTIFY_SOCKET"), "READY=1", "MAINPID="+strconv.Itoa(pid))
 }

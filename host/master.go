@@ -116,6 +116,9 @@ func (m *master) run(ctx context.Context) error {
 	m.group.Go("start", m.begin)
 	m.group.Go("guard", m.guard)
 	m.group.Go("state", m.keepState)
+	if m.workers != nil {
+		m.group.Go("recycling", m.recycle)
+	}
 	m.group.Go("orphans", m.spawner.ReapOrphans)
 	m.group.Go("watchdog", m.feedWatchdog)
 	m.stand(ctx)

@@ -155,6 +155,7 @@ func (m *master) apply(ctx context.Context, c change, began time.Time, result ct
 	}
 	if err := t.run(ctx); err != nil {
 		m.control.serve()
+		m.entrustState(false)
 		undo()
 		return t.ready, err
 	}
@@ -182,6 +183,7 @@ func (m *master) entrust(t *transition, next *plan, baton func() Baton) (err err
 	w.Baton = baton
 	t.beforeCommit = func(context.Context) error {
 		m.control.pause()
+		m.entrustState(true)
 		return nil
 	}
 	return nil

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 )
@@ -24,7 +23,7 @@ const (
 // takes the master's place, it goes on there; no event comes twice. It returns
 // emit's error, the end of ctx, or [ErrNotRunning] once there is no master any more.
 func (c *Client) Events(ctx context.Context, since uint64, emit func(Event) error) error {
-	path := func() string { return "/v1/events?since=" + strconv.FormatUint(since, 10) }
+	path := func(bool) string { return "/v1/events?since=" + strconv.FormatUint(since, 10) }
 	return c.follow(ctx, path, true, func(line []byte) error {
 		e, err := parse[Event](line)
 		if err != nil {
@@ -35,40 +34,14 @@ func (c *Client) Events(ctx context.Context, since uint64, emit func(Event) erro
 	})
 }
 
-// Logs calls emit for each selected line: GET /v1/logs. With q.Follow it goes on
-// as [Client.Events] does.
-func (c *Client) Logs(ctx context.Context, q LogQuery, emit func(LogLine) error) error {
-	path := func() string { return "/v1/logs?" + q.encode() }
-	return c.follow(ctx, path, q.Follow, func(line []byte) error {
-		l, err := parse[LogLine](line)
-		if err != nil {
-			return err
-		}
-		q.Since = l.Offset
-		return emit(l)
-	})
-}
-
-func (q LogQuery) encode() string {
-	v := url.Values{"n": {strconv.Itoa(q.Lines)}}
-	if q.Name != "" {
-		v.Set("name", q.Name)
-	}
-	if q.Since > 0 {
-		v.Set("since", strconv.FormatInt(q.Since, 10))
-	}
-	if q.Follow {
-		v.Set("follow", "1")
-	}
-	return v.Encode()
-}
-
 // follow reads streams one after the other: the next begins where path says
-// then. Without again there is but one.
-func (c *Client) follow(ctx context.Context, path func() string, again bool, use func(line []byte) error) error {
+// then, which is told whether there has been one. Without again there is but one.
+func (c *Client) follow(ctx context.Context, path func(begun bool) string, again bool, use func(line []byte) error) error {
+	begun := false
 	for {
-		at := path()
+		at := path(begun)
 		n, err := c.read(ctx, at, use)
+		begun = begun || n >= 0
 		if own, ok := errors.AsType[*useError](err); ok {
 			return own.error
 		}
@@ -92,11 +65,12 @@ func (c *Client) follow(ctx context.Context, path func() string, again bool, use
 // useError keeps the caller's errors apart from those of the connection.
 type useError struct{ error }
 
-// read reads one stream to its end and counts its lines.
+// read reads one stream to its end and counts its lines; n is -1 if it did not
+// begin.
 func (c *Client) read(ctx context.Context, path string, use func(line []byte) error) (n int, err error) {
 	res, err := c.send(ctx, http.MethodGet, path, nil)
 	if err != nil {
-		return 0, err
+		return -1, err
 	}
 	defer res.Body.Close()
 	lines := bufio.NewReaderSize(res.Body, 64<<10)

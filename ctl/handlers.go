@@ -7,11 +7,6 @@ import (
 	"strings"
 )
 
-// MaxLogLines is how many of a log's newest lines can be asked for at once.
-const MaxLogLines = 100_000
-
-const defaultLines = 100 // of a log, when n is not given
-
 func (c *call) info() error {
 	if _, err := c.query(); err != nil {
 		return err
@@ -152,28 +147,5 @@ func (c *call) events() error {
 	}
 	return stream(c, func(ctx context.Context, emit func(Event) error) error {
 		return c.server.master.Events(ctx, since, emit)
-	})
-}
-
-func (c *call) logs() error {
-	q, err := c.query("name", "n", "since", "follow")
-	if err != nil {
-		return err
-	}
-	lines, err := number(q, "n", defaultLines, MaxLogLines)
-	if err != nil {
-		return err
-	}
-	since, err := number(q, "since", 0, math.MaxInt64)
-	if err != nil {
-		return err
-	}
-	follow, err := flag(q, "follow")
-	if err != nil {
-		return err
-	}
-	query := LogQuery{Name: q.Get("name"), Lines: int(lines), Since: int64(since), Follow: follow}
-	return stream(c, func(ctx context.Context, emit func(LogLine) error) error {
-		return c.server.master.Logs(ctx, query, emit)
 	})
 }

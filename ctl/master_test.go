@@ -157,15 +157,15 @@ func (m *master) Events(ctx context.Context, since uint64, emit func(ctl.Event) 
 }
 
 func (m *master) Logs(ctx context.Context, q ctl.LogQuery, emit func(ctl.LogLine) error) error {
-	if q.Name == "nobody" {
+	if slices.Contains(q.Names, "nobody") {
 		return ctl.Problemf(ctl.ErrNotFound, "cannot read the log of nobody: there is no such name")
 	}
 	m.count(1)
 	defer m.count(-1)
 	m.mu.Lock()
 	next := max(0, len(m.lines)-q.Lines)
-	if q.Since > 0 {
-		next = int(min(q.Since/10, int64(len(m.lines))))
+	if q.After != nil {
+		next = int(min(q.After[""]/10, int64(len(m.lines))))
 	}
 	m.mu.Unlock()
 	for {

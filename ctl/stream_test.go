@@ -127,7 +127,7 @@ func TestLogsEndWithoutFollow(t *testing.T) {
 		{ctl.LogQuery{Lines: 3}, "7,8,9"},
 		{ctl.LogQuery{Lines: 100}, "0,1,2,3,4,5,6,7,8,9"},
 		{ctl.LogQuery{}, ""},
-		{ctl.LogQuery{Lines: 5, Since: 80}, "8,9"},
+		{ctl.LogQuery{Lines: 5, After: map[string]int64{"": 80}}, "8,9"},
 	} {
 		var got []string
 		err := c.Logs(within(t), tt.q, func(l ctl.LogLine) error { got = append(got, l.Text); return nil })
@@ -141,7 +141,7 @@ func TestAStreamThatFailsSaysWhy(t *testing.T) {
 	m, c := start(t)
 	ctx := within(t)
 	ignore := func(ctl.LogLine) error { return nil }
-	err := c.Logs(ctx, ctl.LogQuery{Name: "nobody"}, ignore)
+	err := c.Logs(ctx, ctl.LogQuery{Names: []string{"math", "nobody"}}, ignore)
 	if !errors.Is(err, ctl.ErrNotFound) || !strings.Contains(err.Error(), "there is no such name") {
 		t.Errorf("before the first line: %v", err)
 	}

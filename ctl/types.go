@@ -237,20 +237,3 @@ type Event struct {
 	Text string            `json:"text"` // for people
 	Data map[string]string `json:"data,omitempty"`
 }
-
-// LogLine is one line of captured output: GET /v1/logs, a stream of NDJSON.
-type LogLine struct {
-	Offset int64     `json:"offset"` // where the line ends, in bytes since the log began: over 0, rising, going on over rotations
-	Time   time.Time `json:"time"`
-	Name   string    `json:"name"`   // worker, sandbox (single mode) or master
-	Stream string    `json:"stream"` // log, out or err
-	Text   string    `json:"text"`
-}
-
-// LogQuery selects log lines. The zero value selects the last 0 lines of all.
-type LogQuery struct {
-	Name   string // sandbox, worker or "master"; empty means all
-	Lines  int    // how many of the newest to begin with; unused when Since is given
-	Since  int64  // begin behind the line with this Offset; 0 means: by Lines
-	Follow bool   // go on with new ones until the caller leaves
-}

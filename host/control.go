@@ -8,6 +8,7 @@ import (
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/host/config"
+	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/host/rundir"
 	"github.com/dserver/dserver/sandbox"
 )
@@ -34,7 +35,7 @@ const (
 
 // Routes that the worker answers.
 const (
-	routeOpen    = "/worker/open"    // CALL Baton
+	routeOpen    = "/worker/open"    // CALL Baton -> opening
 	routeDrain   = "/worker/drain"   // CALL drainRequest -> sandbox.Report
 	routeCut     = "/worker/cut"     // PUSH: the drain has lasted long enough
 	routeStart   = "/worker/start"   // CALL nameRequest
@@ -108,6 +109,22 @@ type Baton struct {
 	Began   time.Time        `json:"began,omitzero"`    // the reload that is being committed
 	Result  ctl.ReloadResult `json:"result,omitzero"`   // of it, as far as it is known
 	Queue   queue            `json:"queue,omitzero"`    // of reloads
+
+	Programs *program.Records `json:"programs,omitempty"`
+	Kept     int              `json:"kept,omitempty"` // how many files of programs are sent
+}
+
+// opening is the answer to the order to open: what came of the programs.
+type opening struct {
+	Error  string   `json:"error,omitempty"`
+	Output []string `json:"output,omitempty"`
+}
+
+func (o opening) err() error {
+	if o.Error == "" {
+		return nil
+	}
+	return &outputError{text: o.Error, output: o.Output}
 }
 
 // legacy is what a former master had to cut when it ended.
@@ -161,6 +178,6 @@ type workload struct {
 	Instance   int // from 1
 	Assignment Assignment
 	Build      *build
-	Settings   config.Worker // of the process: limits, restarts and so on
-	Baton      func() Baton  // what goes with the order to open; nil for workers
+	Settings   config.Worker                  // of the process: limits, restarts and so on
+	Baton      func() (Baton, []program.Kept) // what goes with the order to open; nil for workers
 }

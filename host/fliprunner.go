@@ -23,6 +23,7 @@ import (
 // Names under which a master in single mode hands descriptors to its successor.
 const (
 	fileControl  = "control"
+	filePassing  = "passing" // where files of programs are sent
 	fileLock     = "lock"
 	fileCtl      = "ctl"
 	fileLifeline = "lifeline"
@@ -60,15 +61,23 @@ func (f *flipRunner) start(ctx context.Context, w workload, watch observer) (ins
 		return nil, err
 	}
 	defer theirs.Close()
-	if err := errors.Join(f.upgrader.AddFile(fileControl, theirs), f.hand(f.upgrader.AddFile)); err != nil {
+	passing, theirPassing, err := inherit.PacketPair()
+	if err != nil {
 		ours.Close()
+		return nil, err
+	}
+	defer theirPassing.Close()
+	err = errors.Join(f.upgrader.AddFile(fileControl, theirs), f.upgrader.AddFile(filePassing, theirPassing), f.hand(f.upgrader.AddFile))
+	if err != nil {
+		ours.Close()
+		passing.Close()
 		return nil, fmt.Errorf("cannot hand descriptors over: %w", err)
 	}
 	if err := r.attach(ours); err != nil {
 		return nil, err
 	}
 	r.line.end() // a successor has no second session
-	i := &flipInstance{remote: r, tail: f.mark(), upgraded: make(chan struct{}), done: make(chan struct{})}
+	i := &flipInstance{remote: r, group: f.group, passing: passing, tail: f.mark(), upgraded: make(chan struct{}), done: make(chan struct{})}
 	// tableflip starts what os.Args[0] names and offers no other way.
 	os.Args[0] = w.Build.path
 	f.group.Go("upgrade", func(context.Context) { i.finish(f.upgrader.Upgrade()) })
@@ -78,6 +87,9 @@ func (f *flipRunner) start(ctx context.Context, w workload, watch observer) (ins
 // flipInstance is the process that is to succeed this one.
 type flipInstance struct {
 	*remote
+	group    *group.Group
+	passing  *net.UnixConn // where files of programs are sent
+	programs error         // what came of the programs; valid after Open
 	tail     func() []string
 	upgraded chan struct{} // closed when the successor has taken over
 	done     chan struct{} // closed when it has failed to
@@ -119,7 +131,13 @@ func (i *flipInstance) Pid() int {
 
 // Open implements lifecycle: from its return on the successor is the master.
 func (i *flipInstance) Open(ctx context.Context) error {
-	if err := i.open(ctx, i.work.Baton()); err != nil {
+	b, kept := i.work.Baton()
+	i.group.Go("files of programs", func(context.Context) {
+		// If they do not arrive, the successor says so, and is none.
+		_ = errors.Join(sendKept(i.passing, kept), i.passing.Close())
+	})
+	var answer opening
+	if err := fromWire(i.line.call(ctx, routeOpen, b, &answer)); err != nil {
 		select {
 		case <-i.upgraded: // it has, and only the answer was lost
 			return nil
@@ -129,6 +147,7 @@ func (i *flipInstance) Open(ctx context.Context) error {
 	}
 	select {
 	case <-i.upgraded:
+		i.programs = answer.err()
 		return nil
 	case <-i.done:
 		return errors.New(i.out.Cause)
@@ -209,6 +228,7 @@ func newUpgrader() (*tableflip.Upgrader, error) {
 type predecessor struct {
 	upgrader *tableflip.Upgrader
 	control  net.Conn
+	passing  *net.UnixConn // where files of programs come from
 }
 
 // findPredecessor reaches the master that started this process with flipRunner.
@@ -229,7 +249,22 @@ func findPredecessor() (*predecessor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot reach the former master: %w", err)
 	}
-	return &predecessor{upgrader: u, control: conn}, nil
+	p := &predecessor{upgrader: u, control: conn}
+	return p, p.takePassing()
+}
+
+func (p *predecessor) takePassing() error {
+	file, err := p.take(filePassing)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	conn, err := inherit.Conn(file)
+	if err != nil {
+		return fmt.Errorf("cannot reach the former master: %w", err)
+	}
+	p.passing = conn.(*net.UnixConn) // the other end made it one
+	return nil
 }
 
 // take gives one inherited descriptor; the caller closes it.

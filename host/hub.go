@@ -9,7 +9,8 @@ import (
 	"github.com/dserver/dserver/ctl"
 )
 
-// hubMemory is how many events a follower can go back.
+// hubMemory is how many events a follower can go back. Up to twice as many are
+// kept, so that not every event makes all others move.
 const hubMemory = 1024
 
 // hub numbers events, remembers the newest, and hands them to its consumers. Its
@@ -33,7 +34,7 @@ func (h *hub) publish(e Event) {
 	defer h.mu.Unlock()
 	h.last++
 	r.ID, r.Time = h.last, time.Now()
-	if h.ring = append(h.ring, r); len(h.ring) > hubMemory {
+	if h.ring = append(h.ring, r); len(h.ring) >= 2*hubMemory {
 		h.ring = append(h.ring[:0:0], h.ring[len(h.ring)-hubMemory:]...)
 	}
 	for _, consume := range h.consumers {
@@ -58,7 +59,7 @@ func (h *hub) goOn(events []ctl.Event) {
 func (h *hub) remembered() []ctl.Event {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.Clone(h.ring)
+	return slices.Clone(h.ring[max(0, len(h.ring)-hubMemory):])
 }
 
 // follow gives emit every remembered event after since and then each new one,
@@ -83,7 +84,7 @@ func (h *hub) follow(ctx context.Context, since uint64, emit func(ctl.Event) err
 func (h *hub) after(since uint64) ([]ctl.Event, <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if n := uint64(len(h.ring)); n > 0 && h.last-n > since {
+	if n := uint64(min(len(h.ring), hubMemory)); n > 0 && h.last-n > since {
 		since = h.last - n
 	}
 	if since >= h.last {

@@ -12,8 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/cli"
+	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/logfile"
 	"github.com/dserver/dserver/host/rundir"
 	"github.com/dserver/dserver/host/supervise"
@@ -25,11 +25,13 @@ const everything = slog.LevelDebug - 100
 // logs is where a master and its workers write. Until the log file is open lines
 // go to standard error.
 type logs struct {
-	options logfile.Options
-	level   slog.Level // of the master's own lines
-	stderr  io.Writer
-	early   logfile.LineWriter
-	writer  atomic.Pointer[logfile.Writer] // nil until open
+	options        logfile.Options
+	level          slog.Level // of the master's own lines
+	stdout, stderr io.Writer
+	early          logfile.LineWriter
+	writer         atomic.Pointer[logfile.Writer] // nil until open
+	shelf          atomic.Pointer[logfile.Shelf]  // likewise
+	background     bool                           // standard output and error are the log; set by open
 }
 
 // logPath is the log file of an instance.
@@ -50,8 +52,8 @@ func openLogFile(d rundir.Dir) (*os.File, error) {
 func newLogs(o cli.StartOptions, l loaded) *logs {
 	c := l.Config.Log
 	return &logs{
-		options: logfile.Options{Path: logPath(l.dir), MaxSize: c.MaxSize, Keep: c.Keep},
-		level:   c.Level, stderr: o.Err, early: logfile.Direct(o.Err),
+		options: logfile.Options{Path: logPath(l.dir), MaxSize: c.MaxSize, MaxAge: c.MaxAge, Keep: c.Keep, Plain: !c.Compress},
+		level:   c.Level, stdout: o.Out, stderr: o.Err, early: logfile.Direct(o.Err),
 	}
 }
 
@@ -62,7 +64,7 @@ func (l *logs) open(d rundir.Dir) error {
 		return err
 	}
 	options := l.options
-	if isFile(options.Path, os.Stderr) {
+	if l.background = isFile(options.Path, os.Stderr); l.background {
 		options.Opened = overStandardStreams
 	} else {
 		options.Echo = l.stderr
@@ -72,6 +74,7 @@ func (l *logs) open(d rundir.Dir) error {
 		return err
 	}
 	l.writer.Store(w)
+	l.shelf.Store(logfile.NewShelf(w, l.stdout, l.stderr))
 	return nil
 }
 
@@ -98,24 +101,44 @@ func overStandardStreams(file *os.File) error {
 
 // own says whether this process is the one that rotates.
 func (l *logs) own(on bool) {
+	if s := l.shelf.Load(); s != nil {
+		s.Own(on)
+	}
+}
+
+// limit takes over how long logs are kept; the level stays that of the start.
+func (l *logs) limit(c config.Log) {
 	if w := l.writer.Load(); w != nil {
-		w.Own(on)
+		w.Limit(logfile.Options{MaxSize: c.MaxSize, MaxAge: c.MaxAge, Keep: c.Keep, Plain: !c.Compress})
 	}
 }
 
 // flush writes what has been collected.
 func (l *logs) flush() error {
-	if w := l.writer.Load(); w != nil {
-		return w.Flush()
+	if s := l.shelf.Load(); s != nil {
+		return s.Flush()
+	}
+	return nil
+}
+
+// reopen is for who has moved log files away: afterwards nothing more is written to
+// those.
+func (l *logs) reopen() error {
+	if s := l.shelf.Load(); s != nil {
+		return s.Reopen()
 	}
 	return nil
 }
 
 func (l *logs) close() error {
-	if w := l.writer.Load(); w != nil {
-		return w.Close()
+	var err error
+	if s := l.shelf.Load(); s != nil {
+		err = s.Close()
 	}
-	return nil
+	if w := l.writer.Load(); w != nil {
+		err = errors.Join(err, w.Close())
+	}
+	return err
 }
 
 // Line implements logfile.LineWriter.
@@ -135,6 +158,47 @@ func (l *logs) logger(name string) *slog.Logger {
 // masterLogger gives the master's own.
 func (l *logs) masterLogger() *slog.Logger {
 	return slog.New(logfile.NewHandler(l, logfile.Master, l.level))
+}
+
+// program takes the output of a process of a program.
+func (l *logs) program(p *config.Program, instance, generation int) (stdout, stderr supervise.Sink) {
+	output := l.outputOf(p)
+	out, err, failed := l.shelf.Load().Outlets(output, p.Name, instance, generation)
+	if failed != nil {
+		l.masterLogger().Error("the output of a program goes to the log of the instance", "program", p.Name, "error", failed)
+		output.Own = nil
+		// Only a log of its own can fail.
+		out, err, _ = l.shelf.Load().Outlets(output, p.Name, instance, generation)
+	}
+	return out, err
+}
+
+// outputOf says where the output of a program goes. In the background there is no
+// standard output but the log.
+func (l *logs) outputOf(p *config.Program) logfile.Output {
+	to := p.Output.To
+	output := logfile.Output{
+		Log:      to != config.OutputStdout && to != config.OutputNone,
+		Standard: to == config.OutputStdout || to == config.OutputBoth,
+	}
+	if own, ok := ownLog(p); ok {
+		output.Own = &own
+	}
+	if output.Standard && l.background {
+		output.Log, output.Standard = true, false
+	}
+	return output
+}
+
+// ownLog is the log that a program has for itself, if it has one.
+func ownLog(p *config.Program) (logfile.Options, bool) {
+	o := p.Output
+	if o.File == "" || o.To == config.OutputStdout || o.To == config.OutputNone {
+		return logfile.Options{}, false
+	}
+	return logfile.Options{
+		Path: o.File, Format: logfile.Format(o.Format), MaxSize: o.MaxSize, MaxAge: o.MaxAge, Keep: o.Keep, Plain: !o.Compress,
+	}, true
 }
 
 // output takes the output of a worker. Lines of its loggers have the log's form
@@ -165,25 +229,6 @@ func (l *logs) mark() (tail func() []string) {
 		})
 		return last
 	}
-}
-
-// read gives emit what a query selects.
-func (l *logs) read(ctx context.Context, q ctl.LogQuery, emit func(ctl.LogLine) error) error {
-	r := l.writer.Load().Reader()
-	since := q.Since
-	if since == 0 {
-		var err error
-		if since, err = r.Last(q.Name, q.Lines); err != nil {
-			return err
-		}
-	}
-	pass := func(line logfile.Line) error {
-		return emit(ctl.LogLine{Offset: line.Offset, Time: line.Time, Name: line.Name, Stream: line.Stream, Text: line.Text})
-	}
-	if q.Follow {
-		return r.Follow(ctx, since, q.Name, pass)
-	}
-	return r.Read(ctx, since, q.Name, pass)
 }
 
 var _ logfile.LineWriter = (*logs)(nil)

@@ -38,6 +38,7 @@ type master struct {
 	keepers  *group.Group // keep programs; they outlive the order to stop
 	programs *program.Set
 	wanted   wishes // as it was remembered from before
+	restored bool   // programs of another master stand still here
 	fleet    *fleet
 	reloads  *reloader
 	lock     *rundir.Lock
@@ -153,6 +154,10 @@ func (m *master) obey(s os.Signal) {
 		if _, err := m.reloads.submit(ctl.ReloadRequest{}); err != nil {
 			m.log.Warn("cannot reload", "error", err)
 		}
+	case orderReopen:
+		if err := m.logs.reopen(); err != nil {
+			m.log.Error("cannot open the logs anew", "error", err)
+		}
 	case orderQuit:
 		m.stop(m.limits().Drain, s.String())
 	case orderStop:
@@ -208,6 +213,9 @@ func (m *master) bringUp(ctx context.Context) error {
 	applied := make(chan struct{})
 	m.keepers.Go("programs", func(context.Context) {
 		defer close(applied)
+		if m.successor != nil {
+			return // they come with the order to open
+		}
 		for _, r := range m.applyPrograms(ctx, m.currentPlan()) {
 			m.log.Warn("a program does not run", "program", r.Program, "error", r.Err)
 		}

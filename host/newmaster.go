@@ -52,7 +52,7 @@ func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrad
 	if err != nil {
 		return nil, err
 	}
-	m.plan = &plan{config: l.Config, content: l.Content, apps: l.Apps, build: own, demo: o.Demo, stopped: stopped, levels: map[string]string{}}
+	m.plan = &plan{config: l.Config, hash: hashOf(l.Config), content: l.Content, apps: l.Apps, build: own, demo: o.Demo, stopped: stopped, levels: map[string]string{}}
 	if m.plan.builds, err = openApps(l.Apps); err != nil {
 		return nil, err
 	}

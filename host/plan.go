@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/sandbox"
@@ -24,7 +25,12 @@ type plan struct {
 	demo    bool
 	stopped map[string]bool // by name; kept over crashes and reloads
 	levels  map[string]string
+
+	hash func() string // of the configuration, computed once; see hashOf
 }
+
+// hashOf gives what computes the hash of a configuration when it is first wanted.
+func hashOf(c *config.Config) func() string { return sync.OnceValue(c.Hash) }
 
 // workloads gives what the slots run, workers in the order of their first
 // sandbox, instances from 1. In single mode there is one workload with all.

@@ -16,6 +16,7 @@ func (m *master) reloadPrograms(ctx context.Context, result ctl.ReloadResult, ne
 	now := m.currentPlan()
 	merged := *now
 	merged.config = withPrograms(now.config, next.config, names)
+	merged.hash = hashOf(merged.config)
 	result.Plan, result.Build = config.Diff(now.config, merged.config), now.build.record()
 	for _, name := range names {
 		result.Plan = append(result.Plan, fmt.Sprintf("program %s: reloaded", name))
@@ -52,6 +53,7 @@ func (m *master) programsAfter(ctx context.Context, next *plan, names, programs 
 	now := m.currentPlan()
 	merged := *now
 	merged.config = withPrograms(now.config, next.config, programs)
+	merged.hash = hashOf(merged.config)
 	m.mu.Lock()
 	m.plan = &merged
 	m.mu.Unlock()

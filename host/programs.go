@@ -12,7 +12,6 @@ import (
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/host/config"
-	"github.com/dserver/dserver/host/logfile"
 	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/inherit"
@@ -273,13 +272,4 @@ func problemOf(results []program.Result) error {
 		}
 	}
 	return nil
-}
-
-// program takes the output of a program into the log of the instance.
-func (l *logs) program(p *config.Program, instance, generation int) (stdout, stderr supervise.Sink) {
-	w := l.writer.Load()
-	from := logfile.Source{Name: p.Name, Stream: logfile.StreamOut, Instance: instance, Generation: generation}
-	stdout = w.Sink(from)
-	from.Stream = logfile.StreamErr
-	return stdout, w.Sink(from)
 }

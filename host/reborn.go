@@ -152,11 +152,15 @@ func (m *master) takeUp(ctx context.Context) error {
 	if err := m.findWorkers(h.left.Workers, h.adoptProcess(m.workers)); err != nil {
 		return err
 	}
+	if err := m.programs.Restore(h.left.Programs, func(name string) *os.File { return h.files[name] }); err != nil {
+		return err
+	}
 	if err := h.taken.Accept(); err != nil {
 		return err
 	}
 	h.accepted = true
 	m.spawner.Thaw()
+	m.programs.Thaw()
 	h.gap = time.Since(h.left.Upgrade.Frozen)
 	for _, s := range h.taken.Signals() {
 		m.signals <- s // it has room for as many as there were

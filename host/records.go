@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/sandbox"
 )
@@ -27,7 +28,7 @@ type stateRecord struct {
 	Workers []workerRecord `json:"workers"`
 	Sockets []socketKey    `json:"sockets,omitempty"`
 
-	Programs json.RawMessage `json:"programs,omitempty"`
+	Programs program.Records `json:"programs"`
 }
 
 // workerRecord is a generation of a worker, as far as another master has to know
@@ -174,9 +175,10 @@ func (m *master) entrustState(entrusted bool) {
 func (m *master) stateRecord() stateRecord {
 	p := m.currentPlan()
 	s := stateRecord{
-		Name: m.dir.Name, Mode: string(p.config.Mode), Pid: os.Getpid(), Build: p.build.id(), Config: p.config.Hash(),
+		Name: m.dir.Name, Mode: string(p.config.Mode), Pid: os.Getpid(), Build: p.build.id(), Config: p.hash(),
 		Workers: m.fleet.records((*supervise.Process).Identity),
 	}
+	s.Programs = m.programs.Records()
 	if m.doors != nil {
 		s.Doors = m.doors.address()
 	}

@@ -206,7 +206,7 @@ func sameFile(a, b *os.File) bool {
 // than this start asks for. They serve until the new ones do.
 func (m *master) renewAdopted(former *stateRecord) {
 	p := m.currentPlan()
-	if former.Build == p.build.id() && former.Config == p.config.Hash() {
+	if former.Build == p.build.id() && former.Config == p.hash() {
 		return
 	}
 	m.log.Info("the former master ran another build or configuration: reloading")

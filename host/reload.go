@@ -10,6 +10,7 @@ import (
 
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/config"
+	"github.com/dserver/dserver/host/program"
 )
 
 // Outcomes of a reload.
@@ -52,6 +53,9 @@ func (m *master) reload(ctx context.Context, j *reloadJob) ctl.ReloadResult {
 	m.events.publish(ReloadStarted{ID: j.id, Build: result.Build})
 	result.Ready, err = m.apply(ctx, change, began, result)
 	result.Took = time.Since(began)
+	if m.hasHeir() {
+		return m.reloadEnded(result, outcomeCommitted, err)
+	}
 	if err != nil {
 		m.resume()
 		return m.reloadEnded(result, outcomeRolledBack, err)
@@ -85,7 +89,7 @@ func (m *master) prepare(ctx context.Context, request ctl.ReloadRequest) (*plan,
 		b.close()
 		return nil, err
 	}
-	next := &plan{config: c.Config, content: c.Content, apps: c.Apps, build: b, demo: now.demo, stopped: now.stopped, levels: now.levels}
+	next := &plan{config: c.Config, hash: hashOf(c.Config), content: c.Content, apps: c.Apps, build: b, demo: now.demo, stopped: now.stopped, levels: now.levels}
 	if next.builds, err = openApps(c.Apps); err != nil {
 		b.id()
 		b.close()
@@ -111,6 +115,7 @@ func (m *master) change(next *plan, names []string) (change, error) {
 	}
 	if workers != nil && next.config.Mode == config.Multi {
 		next.config = withWorkers(now.config, next.config, workers)
+		next.hash = hashOf(next.config)
 	}
 	concerned := func(worker string) bool { return workers == nil || slices.Contains(workers, worker) }
 	coming := make(map[string]bool)
@@ -142,11 +147,12 @@ func (m *master) apply(ctx context.Context, c change, began time.Time, result ct
 	t.limits = limitsOf(c.next) // a limit that was too short can be mended by a reload
 	t.handsOver = m.upgrader != nil
 	var b Baton
+	move := func() {}
 	if t.handsOver {
-		err := m.entrust(t, c.next, func() Baton {
+		err := m.entrust(t, c.next, &move, func() (_ Baton, kept []program.Kept) {
 			result.Ready = t.ready
-			b = m.baton(began, result)
-			return b
+			b, kept = m.baton(began, result)
+			return b, kept
 		})
 		if err != nil {
 			undo()
@@ -154,6 +160,7 @@ func (m *master) apply(ctx context.Context, c change, began time.Time, result ct
 		}
 	}
 	if err := t.run(ctx); err != nil {
+		move()
 		m.control.serve()
 		m.entrustState(false)
 		undo()
@@ -161,10 +168,12 @@ func (m *master) apply(ctx context.Context, c change, began time.Time, result ct
 	}
 	m.committed(c.next)
 	if t.handsOver {
-		m.retire(t.entries[0].gen.run.(*flipInstance), b.Queue)
-		return t.ready, nil
+		heir := t.entries[0].gen.run.(*flipInstance)
+		m.retire(heir, b.Queue)
+		return t.ready, heir.programs
 	}
 	m.warn(c.next)
+	m.logs.limit(c.next.config.Log)
 	m.sockets.keepOnly(c.next.holders())
 	m.resume()
 	if err := m.writeState(); err != nil {
@@ -175,16 +184,20 @@ func (m *master) apply(ctx context.Context, c change, began time.Time, result ct
 
 // entrust completes the workload of a successor, and makes the control socket
 // wait before the commit: what arrives from then on is answered by whoever wins.
-func (m *master) entrust(t *transition, next *plan, baton func() Baton) (err error) {
+func (m *master) entrust(t *transition, next *plan, move *func(), baton func() (Baton, []program.Kept)) (err error) {
 	w := &t.entries[0].gen.work
 	if w.Assignment.Succession, err = m.succession(next); err != nil {
 		return err
 	}
 	w.Baton = baton
-	t.beforeCommit = func(context.Context) error {
+	t.beforeCommit = func(ctx context.Context) error {
 		m.control.pause()
 		m.entrustState(true)
-		return nil
+		*move, err = m.standStill(ctx)
+		if err != nil {
+			*move = func() {}
+		}
+		return err
 	}
 	return nil
 }
@@ -202,17 +215,7 @@ func (m *master) reloadEnded(r ctl.ReloadResult, outcome string, err error) ctl.
 	r.Outcome = outcome
 	if err != nil {
 		r.Error = err.Error()
-		var failed *FailedError
-		var check *CheckError
-		var prog *ProgramError
-		switch {
-		case errors.As(err, &failed):
-			r.Output = failed.Tail
-		case errors.As(err, &check):
-			r.Output = check.Output
-		case errors.As(err, &prog):
-			r.Output = prog.Output
-		}
+		r.Output = outputOf(err)
 		m.mu.Lock()
 		m.counts.Failed++
 		m.mu.Unlock()
@@ -221,6 +224,23 @@ func (m *master) reloadEnded(r ctl.ReloadResult, outcome string, err error) ctl.
 		m.events.publish(ReloadEnded{Result: r}) // else the successor does
 	}
 	return r
+}
+
+// outputOf gives the last output lines of what failed, if err has them.
+func outputOf(err error) []string {
+	if failed, ok := errors.AsType[*FailedError](err); ok {
+		return failed.Tail
+	}
+	if check, ok := errors.AsType[*CheckError](err); ok {
+		return check.Output
+	}
+	if prog, ok := errors.AsType[*ProgramError](err); ok {
+		return prog.Output
+	}
+	if other, ok := errors.AsType[*outputError](err); ok {
+		return other.output
+	}
+	return nil
 }
 
 // remarks says what a person should know of a reload that went well.

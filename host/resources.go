@@ -64,37 +64,51 @@ func (m *master) acquire(ctx context.Context) error {
 	return nil
 }
 
-// recover finds what a master left that was killed, and opens the reception for
-// its workers and those to come.
+// recover finds what a master left that was killed: its programs, its workers, and
+// what nobody knows any more.
 func (m *master) recover(ctx context.Context) (err error) {
 	if m.former, err = m.formerState(); err != nil {
 		m.log.Warn(err.Error())
 	}
+	left := m.former
+	if left == nil {
+		left = &stateRecord{}
+	}
 	if m.workers == nil {
-		return nil
+		left.Workers = nil // they are of no use to this one
 	}
-	var address string
-	var records []workerRecord
-	var keys []socketKey
-	if m.former != nil {
-		address, records, keys = m.former.Doors, m.former.Workers, m.former.Sockets
+	m.fetchSockets(&left.Programs, left.Sockets)
+	if err := m.programs.Restore(left.Programs, nil); err != nil {
+		return err
 	}
+	if m.workers != nil {
+		if err := m.openDoors(left.Doors); err != nil {
+			return err
+		}
+		if err := m.findWorkers(left.Workers, m.workers.findProcess); err != nil {
+			return err
+		}
+	}
+	known := invocations(m.found)
+	invocationsOf(left.Programs, known)
+	if err := m.endStrangers(known); err != nil {
+		m.log.Warn(err.Error())
+	}
+	m.programs.Thaw()
+	if m.workers != nil {
+		m.awaitWorkers(ctx, left.Sockets)
+	}
+	return nil
+}
+
+// openDoors makes the reception, at the former master's address if there was one.
+func (m *master) openDoors(address string) (err error) {
 	if m.doors, err = openReception(address, m.log); err != nil && address != "" {
 		m.log.Warn("workers of the former master cannot come", "error", err)
 		m.doors, err = openReception("", m.log)
 	}
-	if err != nil {
-		return err
-	}
 	m.workers.doors = m.doors
-	if err := m.findWorkers(records, m.workers.findProcess); err != nil {
-		return err
-	}
-	if err := m.endStrangers(invocations(m.found)); err != nil {
-		m.log.Warn(err.Error())
-	}
-	m.awaitWorkers(ctx, keys)
-	return nil
+	return err
 }
 
 // openSockets opens what the plan needs.

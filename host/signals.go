@@ -13,6 +13,7 @@ const (
 	orderStop   order = iota // drain within the stop limit and end; a second one cuts
 	orderQuit                // drain within the drain limit and end
 	orderReload              // bring everything to the new build
+	orderReopen              // open the log files anew: somebody has moved them away
 )
 
 // orders tells what signals ask for, the same in both modes.
@@ -35,6 +36,8 @@ func (o orders) of(s os.Signal) order {
 		return orderQuit
 	case syscall.SIGUSR2:
 		return orderReload
+	case syscall.SIGUSR1:
+		return orderReopen
 	case syscall.SIGHUP:
 		return o.hangup
 	}
@@ -44,7 +47,7 @@ func (o orders) of(s os.Signal) order {
 // masterSignals are those that carry an order. A process that was started to
 // ignore HUP, as by nohup, goes on ignoring it.
 func masterSignals() []os.Signal {
-	all := []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR2}
+	all := []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
 	if !signal.Ignored(syscall.SIGHUP) {
 		all = append(all, syscall.SIGHUP)
 	}

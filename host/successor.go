@@ -18,8 +18,8 @@ type successor struct {
 	from    *predecessor
 	control *rpc.Endpoint
 	session *rpc.Session
-	batons  chan Baton // capacity 1: the order to open
-	opened  chan error // capacity 1: what came of it
+	batons  chan Baton    // capacity 1: the order to open
+	opened  chan takeover // capacity 1: what came of it
 	given   Assignment
 	baton   Baton        // as it was received
 	left    func(legacy) // told what the predecessor had to cut, after the takeover
@@ -34,7 +34,7 @@ func succeed(ctx context.Context, from *predecessor, log *slog.Logger) (*success
 	if err != nil {
 		return nil, fmt.Errorf("cannot make the control endpoint: %w", err)
 	}
-	s := &successor{from: from, control: e, batons: make(chan Baton, 1), opened: make(chan error, 1)}
+	s := &successor{from: from, control: e, batons: make(chan Baton, 1), opened: make(chan takeover, 1)}
 	if err := errors.Join(rpc.Handle(e, routeOpen, s.onOpen), rpc.Handle(e, routeLeft, s.onLeft)); err != nil {
 		return nil, err
 	}
@@ -51,18 +51,27 @@ func succeed(ctx context.Context, from *predecessor, log *slog.Logger) (*success
 	return s, nil
 }
 
+// takeover is what came of the order to open.
+type takeover struct {
+	err      error // nobody has taken over
+	programs error // what came of the programs
+}
+
 // onOpen passes the order on and answers once it was carried out.
-func (s *successor) onOpen(ctx rpc.Context, b Baton) (struct{}, error) {
+func (s *successor) onOpen(ctx rpc.Context, b Baton) (opening, error) {
 	select {
 	case s.batons <- b:
 	default:
-		return struct{}{}, onWire(errors.New("it is open already"))
+		return opening{}, onWire(errors.New("it is open already"))
 	}
 	select {
-	case err := <-s.opened:
-		return struct{}{}, onWire(err)
+	case o := <-s.opened:
+		if o.err != nil || o.programs == nil {
+			return opening{}, onWire(o.err)
+		}
+		return opening{Error: o.programs.Error(), Output: outputOf(o.programs)}, nil
 	case <-ctx.Done():
-		return struct{}{}, onWire(context.Cause(ctx))
+		return opening{}, onWire(context.Cause(ctx))
 	}
 }
 

@@ -135,7 +135,10 @@ func (m *master) scaleWorker(ctx context.Context, r ctl.ScaleRequest) (ctl.Actio
 		return ctl.ActionResult{}, err
 	}
 	defer give()
-	next := m.currentPlan().with(func(p *plan) { p.config = scaled(p.config, r.Name, r.Instances) })
+	next := m.currentPlan().with(func(p *plan) {
+		p.config = scaled(p.config, r.Name, r.Instances)
+		p.hash = hashOf(p.config)
+	})
 	var removed []*slot
 	for _, s := range m.fleet.all() {
 		if s.worker == r.Name && s.instance > r.Instances {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dserver/dserver/ctl"
+	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/internal/inherit"
 )
 
@@ -30,7 +31,7 @@ func (m *master) awaitOpen(ctx context.Context) error {
 	m.mu.Unlock()
 	m.events.goOn(b.Events)
 	m.successor.baton = b
-	return nil
+	return m.takePrograms(b)
 }
 
 // takeOver makes this process the master in the eyes of everybody, once its
@@ -46,7 +47,7 @@ func (m *master) takeOver() error {
 		err = errors.Join(err, m.upgrader.Ready())
 	}
 	if err != nil && m.successor != nil {
-		m.successor.opened <- err
+		m.successor.opened <- takeover{err: err}
 	}
 	return err
 }
@@ -58,10 +59,15 @@ func (m *master) arrived() {
 	if err := m.reloads.goOn(b.Queue); err != nil {
 		m.log.Warn("cannot go on with the reload that was waiting", "error", err)
 	}
+	m.goOnWithPrograms()
+	err := programsError(m.applyPrograms(m.keepers.Context(), m.currentPlan()))
 	b.Result.Outcome, b.Result.Took = outcomeCommitted, time.Since(b.Began)
+	if err != nil {
+		b.Result.Error, b.Result.Output = err.Error(), outputOf(err)
+	}
 	m.events.publish(ReloadEnded{Result: b.Result})
 	m.control.serve()
-	m.successor.opened <- nil // from here on the reload is answered
+	m.successor.opened <- takeover{programs: err} // from here on the reload is answered
 }
 
 // forgetSockets lets go of what the configuration no longer has, once nobody
@@ -116,15 +122,16 @@ func (m *master) succession(next *plan) (*Succession, error) {
 
 // baton is what goes with the order to open: counts that include the reload that
 // is being committed.
-func (m *master) baton(began time.Time, result ctl.ReloadResult) Baton {
-	b := Baton{Events: m.events.remembered(), Began: began, Result: result, Queue: m.reloads.queue()}
+func (m *master) baton(began time.Time, result ctl.ReloadResult) (Baton, []program.Kept) {
+	records, kept := m.programs.Bequest()
+	b := Baton{Programs: &records, Kept: len(kept), Events: m.events.remembered(), Began: began, Result: result, Queue: m.reloads.queue()}
 	cut := len(m.fleet.cuts())
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	b.Reloads, b.Commits = m.counts, m.commits+1
 	b.Reloads.Done++
 	b.Reloads.Cut += cut
-	return b
+	return b, kept
 }
 
 // forward passes a signal on to the process that is the master now, if that is

@@ -13,6 +13,7 @@ import (
 
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/config"
+	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/host/reexec"
 )
 
@@ -31,7 +32,7 @@ type bequest struct {
 	Stopped    map[string]bool   `json:"stopped,omitempty"`
 	Levels     map[string]string `json:"levels,omitempty"`
 	Workers    []workerRecord    `json:"workers"`
-	Programs   json.RawMessage   `json:"programs,omitempty"`
+	Programs   program.Records   `json:"programs"`
 	Upgrade    upgradeRecord     `json:"upgrade"`
 	Files      []string          `json:"files"` // names of the kept files, in their order
 }
@@ -232,10 +233,11 @@ func (m *master) become(ctx context.Context, b *build, u upgradeRecord) (err err
 		m.control.serve()
 		m.resume()
 	}()
-	if err := m.spawner.Freeze(); err != nil {
+	move, err := m.standStill(ctx)
+	if err != nil {
 		return err
 	}
-	defer m.spawner.Thaw()
+	defer move()
 	left, kept, err := m.bequest(queue, u)
 	if err != nil {
 		return err
@@ -277,6 +279,11 @@ func (m *master) bequest(q queue, u upgradeRecord) ([]byte, cargo, error) {
 	m.mu.Unlock()
 	left.Baton.Reloads.Cut += len(m.fleet.cuts())
 	left.Workers = m.recordWorkers(&kept)
+	var files []program.Kept
+	left.Programs, files = m.programs.Bequest()
+	for _, f := range files {
+		kept.add(f.Name, f.File)
+	}
 	left.Files = kept.names
 	text, err := json.Marshal(left)
 	if err != nil {

@@ -4,12 +4,10 @@ import (
 	"context"
 	"os"
 	"runtime"
-	"slices"
 
 	"github.com/shirou/gopsutil/v3/process"
 
 	"github.com/dserver/dserver/ctl"
-	"github.com/dserver/dserver/host/logfile"
 	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/sandbox"
 )
@@ -205,20 +203,4 @@ func openFiles() int {
 // Events implements ctl.Watcher.
 func (m *master) Events(ctx context.Context, since uint64, emit func(ctl.Event) error) error {
 	return m.events.follow(ctx, since, emit)
-}
-
-// Logs implements ctl.Watcher.
-func (m *master) Logs(ctx context.Context, q ctl.LogQuery, emit func(ctl.LogLine) error) error {
-	p := m.currentPlan()
-	known := []string{logfile.Master}
-	for _, b := range p.config.Sandboxes {
-		known = append(known, b.Name)
-	}
-	for _, w := range p.config.Workers {
-		known = append(known, w.Name)
-	}
-	if q.Name != "" && !slices.Contains(known, q.Name) {
-		return ctl.Problemf(ctl.ErrNotFound, "%v", p.unknown(q.Name))
-	}
-	return m.logs.read(ctx, q, emit)
 }

@@ -54,3 +54,12 @@ type wireError struct {
 
 func (e *wireError) Error() string { return e.text }
 func (e *wireError) Unwrap() error { return e.kind }
+
+// outputError is an error of another process, with the last output lines of what
+// failed there.
+type outputError struct {
+	text   string
+	output []string
+}
+
+func (e *outputError) Error() string { return e.text }

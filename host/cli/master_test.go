@@ -219,20 +219,30 @@ func (m *master) Events(ctx context.Context, since uint64, emit func(ctl.Event) 
 }
 
 func (m *master) Logs(ctx context.Context, q ctl.LogQuery, emit func(ctl.LogLine) error) error {
-	if q.Name == "nobody" {
-		return ctl.Problemf(ctl.ErrNotFound, "there is no sandbox or worker %q", q.Name)
+	if slices.Contains(q.Names, "nobody") {
+		return ctl.Problemf(ctl.ErrNotFound, "there is no %q that logs; there are: master, math, web", "nobody")
+	}
+	match, err := q.Pattern()
+	if err != nil {
+		return err
 	}
 	m.mu.Lock()
 	next := max(0, len(m.lines)-q.Lines)
+	if q.Lines < 0 {
+		next = 0
+	}
 	m.mu.Unlock()
-	if q.Since > 0 {
-		next = int(q.Since)
+	if q.After != nil {
+		next = int(q.After[""])
 	}
 	return m.watch(ctx, next, q.Follow, func(i int) error {
-		if q.Name != "" && m.lines[i].Name != q.Name {
+		l := m.lines[i]
+		switch {
+		case len(q.Names) > 0 && !slices.Contains(q.Names, l.Name), q.Stream != "" && q.Stream != l.Stream,
+			match != nil && !match.MatchString(l.Text), l.Time.Before(q.Since), !q.Until.IsZero() && !l.Time.Before(q.Until):
 			return nil
 		}
-		return emit(m.lines[i])
+		return emit(l)
 	})
 }
 

@@ -34,6 +34,11 @@ func (p *program) afterwards(r *run) {
 	if len(r.def.PostStop) == 0 {
 		return
 	}
+	leave, err := p.set.births.enter(p.context(), "post_stop of "+r.String())
+	if err != nil {
+		return
+	}
+	defer leave()
 	limit := p.limits().Stop
 	ctx, cancel := context.WithTimeoutCause(p.context(), limit, fmt.Errorf("it took longer than %v", limit))
 	defer cancel()
@@ -50,6 +55,11 @@ func (p *program) afterwards(r *run) {
 // stopCommand runs one step of a stop. It is in no group of the program's: what is
 // left of that would be killed at the command's end.
 func (p *program) stopCommand(ctx context.Context, r *run, words []string, pid int) error {
+	leave, err := p.set.births.enter(ctx, "stop command of "+r.String())
+	if err != nil {
+		return err
+	}
+	defer leave()
 	base, err := p.spec(r)
 	if err == nil {
 		base.Env = append(base.Env, "MAINPID="+strconv.Itoa(pid))
@@ -66,6 +76,11 @@ func (p *program) onFatal(r *run, cause string, output []string) error {
 	if len(r.def.OnFatal) == 0 {
 		return nil
 	}
+	leave, err := p.set.births.enter(p.context(), "on_fatal of "+r.String())
+	if err != nil {
+		return err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeoutCause(p.context(), fatalLimit, fmt.Errorf("it took longer than %v", fatalLimit))
 	defer cancel()
 	base, err := p.spec(r)

@@ -3,6 +3,7 @@ package program
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -86,6 +87,18 @@ func (f *fakeSpawner) start(spec supervise.Spec) (child, error) {
 	return c, nil
 }
 
+// adopt gives the process of a record to another Set.
+func (f *fakeSpawner) adopt(r supervise.Record, _ supervise.Pipes, _ supervise.Adoption) (child, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.children {
+		if c.pid == r.Pid {
+			return c, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no process %d", r.Pid)
+}
+
 // living gives those that have not ended.
 func (f *fakeSpawner) living() []*fakeChild {
 	f.mu.Lock()
@@ -114,6 +127,14 @@ type fakeChild struct {
 	mu   sync.Mutex
 	exit supervise.Exit
 	sent []syscall.Signal
+}
+
+func (c *fakeChild) Identity() supervise.Record {
+	return supervise.Record{Name: c.spec.Name, Pid: c.pid, Started: c.started}
+}
+
+func (c *fakeChild) Record() (supervise.Record, supervise.Pipes) {
+	return c.Identity(), supervise.Pipes{}
 }
 
 func (c *fakeChild) Pid() int              { return c.pid }

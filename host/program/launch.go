@@ -6,7 +6,6 @@ import (
 	"os"
 	"strconv"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -22,6 +21,11 @@ func (p *program) spawn(ctx context.Context, r *run, blocked func(why string)) (
 			return nil, err
 		}
 	}
+	leave, err := p.set.births.enter(ctx, "start of "+r.String())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	if err := p.enroll(r); err != nil {
 		return nil, err
 	}
@@ -75,9 +79,10 @@ func (p *program) launch(r *run, spec supervise.Spec) (child, error) {
 
 // fileID tells an executable from another one at the same path.
 type fileID struct {
-	device, inode uint64
-	size          int64
-	changed       time.Time
+	Device  uint64 `json:"device"`
+	Inode   uint64 `json:"inode"`
+	Size    int64  `json:"size"`
+	Changed int64  `json:"changed"` // in nanoseconds since 1970
 }
 
 func identify(path string) (fileID, error) {
@@ -85,9 +90,9 @@ func identify(path string) (fileID, error) {
 	if err != nil {
 		return fileID{}, err
 	}
-	id := fileID{size: info.Size(), changed: info.ModTime()}
+	id := fileID{Size: info.Size(), Changed: info.ModTime().UnixNano()}
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		id.device, id.inode = uint64(stat.Dev), stat.Ino
+		id.Device, id.Inode = uint64(stat.Dev), stat.Ino
 	}
 	return id, nil
 }

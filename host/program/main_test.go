@@ -32,6 +32,7 @@ var standIns = map[string]func(args []string) error{
 	"eat":      eatMemory,
 	"listen":   tellSockets,
 	"identity": tellIdentity,
+	"master":   masterOf,
 }
 
 func TestMain(m *testing.M) {

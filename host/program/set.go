@@ -2,6 +2,7 @@ package program
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -13,8 +14,10 @@ import (
 // Set keeps all programs of a master. Make one with [New].
 type Set struct {
 	options Options
-	start   func(supervise.Spec) (child, error) // of options.Spawner, but in tests
-	spread  float64                             // jitter of the back-off; 0 is the default
+	start   func(supervise.Spec) (child, error)                                        // of options.Spawner, but in tests
+	adopt   func(supervise.Record, supervise.Pipes, supervise.Adoption) (child, error) // likewise
+	births  births
+	spread  float64 // jitter of the back-off; 0 is the default
 
 	applying chan struct{} // holds one while a configuration is applied
 
@@ -23,8 +26,9 @@ type Set struct {
 	mu       sync.Mutex
 	programs []*program // in the order of the file
 	groups   []config.Group
-	serial   uint64 // counts commands
-	closed   bool   // all is stopped, and nothing is started any more
+	serial   uint64        // counts commands
+	closed   bool          // all is stopped, and nothing is started any more
+	frozen   chan struct{} // closed by Thaw; nil if it is not frozen
 }
 
 // New returns a Set without programs.
@@ -33,13 +37,21 @@ func New(o Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSet(o, func(spec supervise.Spec) (child, error) {
+	s := newSet(o, func(spec supervise.Spec) (child, error) {
 		p, err := o.Spawner.Start(spec)
 		if err != nil {
 			return nil, err // not a nil process in an interface
 		}
 		return p, nil
-	}), nil
+	})
+	s.adopt = func(r supervise.Record, pipes supervise.Pipes, a supervise.Adoption) (child, error) {
+		p, err := o.Spawner.Adopt(r, pipes, a)
+		if err != nil {
+			return nil, err
+		}
+		return p, nil
+	}
+	return s, nil
 }
 
 func newSet(o Options, start func(supervise.Spec) (child, error)) *Set {
@@ -60,6 +72,11 @@ type program struct {
 	wanted bool
 	wish   uint64 // number of the command that said so
 	scaled int    // how many instances somebody asked for; -1: as configured
+
+	written struct { // def as JSON; see text
+		def  *config.Program
+		text json.RawMessage
+	}
 }
 
 func (s *Set) newProgram(def *config.Program) *program {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/supervise"
 )
 
@@ -32,9 +33,17 @@ type Instance struct {
 	Output     []string  // in fatal: the last lines of its output
 	History    []Run     // the last 10 runs that are over, oldest first
 
-	serial  uint64 // of the last wish that it knows
-	exe     fileID // of what runs
-	blocked string // what it needs and does not come by itself
+	serial uint64          // of the last wish that it knows
+	exe    fileID          // of what runs
+	def    *config.Program // of what runs; nil without a run
+
+	// For another master.
+	last     int // generation begun
+	wanted   bool
+	renewing string
+	counts   supervise.Counts
+	runs     []glimpse
+	blocked  string // what it needs and does not come by itself
 }
 
 // Run is one run of a process that is over. A start that failed is one as well.

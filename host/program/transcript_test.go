@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -75,17 +76,61 @@ func newStage(t testing.TB) *stage {
 		t: t, spawner: newFakeSpawner(), group: group.New(context.Background(), nil), began: time.Now(),
 		limits: Limits{Ready: 60 * time.Second, Probation: time.Second, Stop: 10 * time.Second},
 	}
+	s.set = s.newSet()
+	t.Cleanup(s.close)
+	return s
+}
+
+func (s *stage) newSet() *Set {
 	o, err := Options{
 		Group: s.group, Publish: s.note, Spawner: noSpawner(), Limits: func() Limits { return s.limits },
 		Essential: s.essential,
 	}.orDefault()
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	s.set = newSet(o, s.spawner.start)
-	s.set.spread = -1
-	t.Cleanup(s.close)
-	return s
+	set := newSet(o, s.spawner.start)
+	set.spread, set.adopt = -1, s.spawner.adopt
+	return set
+}
+
+// succeed lets another Set go on: exact after this one was frozen, else as if it had
+// been killed.
+func (s *stage) succeed(exact bool) error {
+	var records Records
+	if exact {
+		if err := s.set.Freeze(s.t.Context()); err != nil {
+			return err
+		}
+		records, _ = s.set.Bequest()
+	} else {
+		records = s.set.Records()
+	}
+	text, err := json.Marshal(records)
+	if err != nil {
+		return err
+	}
+	// What the former one has under way ends without effect, as in a process that is
+	// no more.
+	if !exact {
+		s.set.births.hold()
+		s.set.Freeze(s.t.Context())
+	}
+	if err := s.group.Stop(context.Background()); err != nil {
+		return err
+	}
+	s.group = group.New(context.Background(), nil)
+	s.set = s.newSet()
+	var read Records
+	if err := json.Unmarshal(text, &read); err != nil {
+		return err
+	}
+	if err := s.set.Restore(read, nil); err != nil {
+		return err
+	}
+	s.take()
+	s.set.Thaw()
+	return nil
 }
 
 func (s *stage) close() {
@@ -218,6 +263,10 @@ func (s *stage) do(words []string) error {
 		time.Sleep(d)
 		synctest.Wait()
 		return err
+	case "upgrade":
+		return s.succeed(true)
+	case "killed":
+		return s.succeed(false)
 	case "ready", "exit", "kill", "unwell", "notice":
 		return s.happen(verb, args)
 	case "status":

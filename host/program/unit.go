@@ -14,6 +14,8 @@ import (
 // child is a process as an instance sees it; *supervise.Process is one.
 type child interface {
 	Pid() int
+	Identity() supervise.Record
+	Record() (supervise.Record, supervise.Pipes)
 	Done() <-chan struct{}
 	Exit() supervise.Exit
 	Tail() []string
@@ -110,6 +112,10 @@ func (u *unit) loop(ctx context.Context) {
 		select {
 		case <-u.box.bell:
 			for _, m := range u.box.take() {
+				if ctx.Err() != nil {
+					refuse(m)
+					continue
+				}
 				m.apply(u)
 			}
 		case <-u.run.done():
@@ -119,6 +125,9 @@ func (u *unit) loop(ctx context.Context) {
 		case now := <-u.alarms.c():
 			u.ring(now)
 		case <-ctx.Done():
+			return
+		}
+		if ctx.Err() != nil {
 			return
 		}
 		u.answer()
@@ -204,7 +213,7 @@ func (u *unit) show() {
 	i := Instance{
 		Instance: u.instance, Generation: u.number, State: u.state, Since: u.since, Restarts: u.restarts,
 		Next: u.alarms.at[backoffOver], Reason: u.reason, By: u.by, Says: u.says, Output: u.output, History: u.history,
-		serial: u.wish,
+		serial: u.wish, last: u.number, wanted: u.wanted, renewing: u.renewing, counts: u.policy.count.Counts(), runs: u.glimpses(),
 	}
 	if u.run != nil {
 		i.Generation, i.Pid = u.run.number, u.run.pid
@@ -212,6 +221,7 @@ func (u *unit) show() {
 			i.exe = u.run.exe
 		}
 		i.blocked = u.run.blocked
+		i.def = u.run.def
 	}
 	u.seen.Store(&i)
 }

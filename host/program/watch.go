@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/supervise"
+	"github.com/dserver/dserver/internal/inherit"
 )
 
 // prepare adds to a process that is about to start what its readiness is seen by.
@@ -34,6 +38,22 @@ func (p *program) prepare(r *run, spec *supervise.Spec) (begun func(ok bool), er
 		}
 		ours.Close()
 	}, nil
+}
+
+// pollable gives a copy of a file that can be given a deadline.
+func pollable(f *os.File) (*os.File, error) {
+	number := -1
+	err := inherit.Numbers([]syscall.Conn{f}, func(numbers []uintptr) (err error) {
+		number, err = unix.FcntlInt(numbers[0], unix.F_DUPFD_CLOEXEC, 0)
+		return os.NewSyscallError("fcntl", err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.SetNonblock(number, true); err != nil {
+		return nil, errors.Join(os.NewSyscallError("fcntl", err), unix.Close(number))
+	}
+	return os.NewFile(uintptr(number), f.Name()), nil
 }
 
 // watch implements surroundings.

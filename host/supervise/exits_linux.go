@@ -92,7 +92,7 @@ func watch(poll *os.File, operation int, ref pidfd) error {
 
 // attend follows processes to their ends, until poll is closed.
 func (s *Spawner) attend(poll *os.File) {
-	u := &undertaker{spawner: s, poll: poll, members: make(map[pidfd]*funeral)}
+	u := &undertaker{spawner: s, poll: poll, members: make(map[pidfd]*funeral), dead: make(map[*Process]bool)}
 	raw, err := poll.SyscallConn()
 	events := make([]unix.EpollEvent, 128)
 	for err == nil {

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,13 +47,13 @@ func (p *Process) Follow(pid int) error {
 }
 
 func (p *Process) follow(pid int) error {
-	s := p.spawner
-	s.family.Lock()
-	defer s.family.Unlock()
 	next, err := p.heir(pid)
 	if err != nil {
 		return err
 	}
+	s := p.spawner
+	s.family.Lock()
+	defer s.family.Unlock()
 	p.mu.Lock()
 	if p.reaped || p.dying {
 		p.mu.Unlock()
@@ -90,7 +92,7 @@ func (p *Process) heir(pid int) (*mainProcess, error) {
 		return nil, err
 	}
 	before, err := readStat(pid)
-	if err == nil && !p.owns(pid, before) {
+	if err == nil && !ref.exited() && !p.owns(pid, before) {
 		err = errors.New("it does not come of that one")
 	}
 	// Nobody else had the number while we looked.
@@ -121,7 +123,7 @@ func (p *Process) owns(pid int, s procStat) bool {
 	if p.child && s.session == p.pid {
 		return true
 	}
-	if id, _ := invocationOf(pid, nil); id == p.invocation {
+	if bears(pid, p.invocation) {
 		return true
 	}
 	for seen := 0; s.parent > 1 && seen < maxDepth; seen++ {
@@ -132,6 +134,22 @@ func (p *Process) owns(pid int, s procStat) bool {
 		if s, err = readStat(s.parent); err != nil {
 			return false
 		}
+	}
+	return false
+}
+
+// bears tells whether a process has been started with this INVOCATION_ID. One that
+// is just about to run another program seems to have no environment at all.
+func bears(pid int, invocation string) bool {
+	for range 10 {
+		text, err := readProcWhole(fmt.Sprintf("/proc/%d/environ", pid), nil)
+		if err != nil {
+			return false
+		}
+		if len(text) > 0 {
+			return slices.Contains(strings.Split(string(text), "\x00"), invocationVariable+invocation)
+		}
+		time.Sleep(2 * time.Millisecond)
 	}
 	return false
 }

@@ -13,6 +13,8 @@ const haltLimit = 5 * time.Second
 
 // frost is whether a Spawner stands still.
 type frost struct {
+	limit time.Duration // haltLimit
+
 	mu   sync.Mutex // held by who changes that, and by who must not see it change
 	hard bool       // the family lock is held until it thaws
 }
@@ -65,7 +67,7 @@ func (s *Spawner) halt() error {
 			streams = append(streams, stream{p.name, o.halt()})
 		}
 	}
-	limit := time.NewTimer(haltLimit)
+	limit := time.NewTimer(s.frost.limit)
 	defer limit.Stop()
 	late := false
 	var names []string

@@ -19,6 +19,9 @@ const (
 	// reap it. Somebody else in this process may have started it, such as by
 	// package os/exec, and would miss its exit status.
 	orphanPatience = 10 * time.Second
+	// orphanCrowd is how many may be dead so long; the system has no room for very
+	// many, so beyond that the eldest wait no more than orphanPause.
+	orphanCrowd = 1000
 )
 
 // Subreap makes this process the parent of all its descendants that lose theirs.
@@ -39,7 +42,7 @@ func (s *Spawner) ReapOrphans(ctx context.Context) {
 	exited := make(chan os.Signal, 1)
 	signal.Notify(exited, syscall.SIGCHLD)
 	defer signal.Stop(exited)
-	o := orphanage{spawner: s, dead: make(map[int]orphan)}
+	o := orphanage{spawner: s, crowd: orphanCrowd, dead: make(map[int]orphan)}
 	// Somebody may have exited before we were told of it.
 	timer := time.NewTimer(orphanPause)
 	defer timer.Stop()
@@ -65,6 +68,7 @@ func (s *Spawner) ReapOrphans(ctx context.Context) {
 // orphanage is what ReapOrphans remembers.
 type orphanage struct {
 	spawner *Spawner
+	crowd   int
 	dead    map[int]orphan // unknown children that have exited, by pid
 	pause   time.Duration  // until the next look; 0: nobody waits for one
 }
@@ -82,6 +86,10 @@ func (o *orphanage) look(now time.Time) {
 	if err != nil {
 		return
 	}
+	patience := orphanPatience
+	if len(o.dead) > o.crowd {
+		patience = orphanPause
+	}
 	dead := make(map[int]orphan)
 	o.pause = 0
 	pids := childrenOf(os.Getpid())
@@ -98,7 +106,7 @@ func (o *orphanage) look(now time.Time) {
 		if before, ok := o.dead[pid]; ok && before.ticks == stat.ticks {
 			found.since = before.since
 		}
-		left := orphanPatience - now.Sub(found.since)
+		left := patience - now.Sub(found.since)
 		// Whom we have forked is in our session, or in its own. Nobody joins another.
 		certain := stat.session != ours && stat.session != pid
 		if left <= 0 || certain {
@@ -111,4 +119,7 @@ func (o *orphanage) look(now time.Time) {
 		}
 	}
 	o.dead = dead
+	if len(dead) > o.crowd {
+		o.pause = min(o.pause, orphanPause)
+	}
 }

@@ -38,6 +38,7 @@ func New(o Options) *Spawner {
 	return &Spawner{
 		mark: o.Mark, watchers: watchers, pumps: newPumps(watchers),
 		children: make(map[int]*Process), all: make(map[*Process]bool), boot: sync.OnceValue(bootID),
+		frost: frost{limit: haltLimit},
 	}
 }
 

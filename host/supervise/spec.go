@@ -44,10 +44,10 @@ type Spec struct {
 	// [Process.Tail] alone.
 	Stdout, Stderr Sink
 
-	// Expiring, if it is set, is called when the process has exited and nothing has
-	// been done about that: it is the last moment for [Process.Follow], if the
-	// process has said who follows and exited at once. Whatever ends meanwhile waits
-	// for it.
+	// Expiring, if it is set, is called when the process whose exit counts has exited
+	// and nothing has been done about that: it is the last moment for
+	// [Process.Follow], if the process has said who follows and exited at once.
+	// Whatever else ends meanwhile waits for it.
 	Expiring func(*Process)
 
 	// Group is where the process and all that come of it live; see [Process.Done]

@@ -18,65 +18,76 @@ import (
 // Who has a control group is asked there, which is cheap and leaves nobody out.
 // For all others together there is one look at the system: at those children of
 // ours that we did not start, if orphans come to us, else at everybody.
-func (s *Spawner) leftovers(dead []*funeral) (found map[*funeral][]member, doubt map[*funeral]bool) {
+func (u *undertaker) leftovers(dead []*funeral) (found map[*funeral][]member, doubt map[*funeral]bool) {
 	found, doubt = make(map[*funeral][]member), make(map[*funeral]bool)
 	var rest []*funeral
 	for _, f := range dead {
-		if members, ok := inGroup(f); ok {
-			found[f] = members
-		} else {
+		empty, err := f.process.group.Empty()
+		switch {
+		case f.process.group == nil || err != nil:
 			rest = append(rest, f)
+		case !empty:
+			found[f] = inGroup(f)
+			// Whoever is there may have forked and exited before we got hold of it.
+			doubt[f] = true
 		}
 	}
 	if len(rest) == 0 {
 		return found, doubt
 	}
-	l := newLineage(s, rest, found)
+	l := newLineage(u, rest, found)
 	l.search()
+	u.ghosts = l.dead
 	for _, f := range rest {
 		// Of everybody there is always somebody on the move.
-		doubt[f] = l.doubt && (!l.everyone || f.doubts < 2)
+		doubt[f] = l.doubt && f.doubts < maxDoubts && (!l.everyone || f.doubts < 2)
 	}
 	return found, doubt
 }
 
-// inGroup finds the members of a process by its control group. It tells false if
-// there is none, or it cannot say.
-func inGroup(f *funeral) (members []member, ok bool) {
-	g := f.process.group
-	if g == nil {
-		return nil, false
+// inGroup finds the members of a process by its control group, and kills the
+// group, so that those who were not found yet are not there for long.
+func inGroup(f *funeral) (members []member) {
+	known := make(map[int]bool)
+	for _, m := range f.members {
+		known[m.pid] = !m.gone
 	}
-	if empty, err := g.Empty(); err != nil || empty {
-		return nil, err == nil
-	}
-	pids, err := g.Pids()
+	// What cannot be found can still be killed.
+	pids, _ := f.process.group.Pids()
 	for _, pid := range pids {
+		if known[pid] {
+			continue
+		}
 		if ref, err := openPidfd(pid); err == nil {
 			members = append(members, member{pid: pid, ref: ref})
 		}
 	}
-	return members, err == nil
+	// If it cannot be killed as a whole, it is one by one.
+	_ = f.process.group.Kill()
+	return members
 }
 
 // lineage finds out who came of which process.
 type lineage struct {
 	spawner  *Spawner
-	dead     []*funeral
+	funerals []*funeral
 	sessions map[int]*funeral    // by the number of the process that has exited
 	ids      map[string]*funeral // by INVOCATION_ID
 	pipes    map[string]*funeral // by what /proc says of the pipes of its output
 	everyone bool                // orphans do not come to us
 	found    map[*funeral][]member
 	seen     map[int]bool
+	ghosts   map[int]uint64 // those that had exited when we looked last, with the time of their start
+	dead     map[int]uint64 // likewise, now
 	buf      []byte
 	doubt    bool // somebody was on the move, and may have left somebody behind who was not looked at
 }
 
-func newLineage(s *Spawner, dead []*funeral, found map[*funeral][]member) *lineage {
+func newLineage(u *undertaker, dead []*funeral, found map[*funeral][]member) *lineage {
 	l := &lineage{
-		spawner: s, dead: dead, sessions: make(map[int]*funeral), ids: make(map[string]*funeral),
+		spawner: u.spawner, funerals: dead, sessions: make(map[int]*funeral), ids: make(map[string]*funeral),
 		everyone: !isReaper(), found: found, seen: map[int]bool{os.Getpid(): true},
+		ghosts: u.ghosts, dead: make(map[int]uint64),
 	}
 	for _, f := range dead {
 		p := f.process
@@ -111,7 +122,7 @@ func (l *lineage) search() {
 		l.add(f, pid, func() bool { return l.origin(pid) == f })
 	}
 	// Known members have descendants as well.
-	for _, f := range l.dead {
+	for _, f := range l.funerals {
 		for _, m := range f.members {
 			if !m.gone {
 				l.descend(f, m.pid)
@@ -120,7 +131,8 @@ func (l *lineage) search() {
 	}
 }
 
-// candidates are those who may be orphans, by pid.
+// candidates are those who may be orphans, the youngest first: they are the first
+// to be gone again.
 func (l *lineage) candidates() []int {
 	var pids []int
 	if l.everyone {
@@ -132,23 +144,28 @@ func (l *lineage) candidates() []int {
 	l.spawner.family.Lock()
 	defer l.spawner.family.Unlock()
 	pids = slices.DeleteFunc(pids, func(pid int) bool { return l.spawner.children[pid] != nil })
-	slices.Sort(pids)
+	slices.Reverse(pids)
 	return pids
 }
 
 // origin tells which process somebody came of, as far as it shows: by its session
 // or group, its environment, or its output. nil is none of ours.
 func (l *lineage) origin(pid int) *funeral {
-	sid, err := unix.Getsid(pid)
+	stat, err := readStat(pid)
 	if err != nil {
 		l.doubt = true
 		return nil
 	}
-	if f := l.sessions[sid]; f != nil {
+	if stat.gone() {
+		// It may have left a child to us since we began to look.
+		l.dead[pid] = stat.ticks
+		l.doubt = l.doubt || l.ghosts[pid] != stat.ticks
+	}
+	if f := l.sessions[stat.session]; f != nil {
 		return f
 	}
-	if pgid, err := unix.Getpgid(pid); err == nil && l.sessions[pgid] != nil {
-		return l.sessions[pgid]
+	if f := l.sessions[stat.group]; f != nil || stat.gone() {
+		return f
 	}
 	var id string
 	id, l.buf = invocationOf(pid, l.buf)
@@ -158,9 +175,9 @@ func (l *lineage) origin(pid int) *funeral {
 	f := l.byOutput(pid)
 	if f == nil && !l.everyone {
 		// While somebody is becoming another program, its environment is not to be
-		// seen. It may have forked and exited meanwhile, too.
+		// seen; or it has exited meanwhile.
 		stat, err := readStat(pid)
-		l.doubt = l.doubt || err != nil || !stat.gone() && !stat.environ && readable(pid)
+		l.doubt = l.doubt || err != nil || stat.gone() || !stat.environ && readable(pid)
 	}
 	return f
 }
@@ -193,7 +210,7 @@ func (l *lineage) byOutput(pid int) *funeral {
 
 func (l *lineage) readPipes() {
 	l.pipes = make(map[string]*funeral)
-	for _, f := range l.dead {
+	for _, f := range l.funerals {
 		for _, o := range f.process.outputs {
 			// It fails if nobody can write to the pipe any more.
 			_ = o.onPipe(func(number int) error {
@@ -226,9 +243,6 @@ func (l *lineage) add(f *funeral, pid int, same func() bool) {
 		return
 	}
 	if ref.exited() {
-		// It may have had children since we began to look.
-		l.doubt = l.doubt || !f.ghosts[pid]
-		f.ghosts[pid] = true
 		// Nobody else reaps an orphan.
 		l.spawner.family.Lock()
 		ref.bury()

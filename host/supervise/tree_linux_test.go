@@ -78,18 +78,20 @@ func adoptOrphans(t testing.TB) {
 		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0); err != nil {
 			t.Error(err)
 		}
-		// Those that ended before their trees did would be reaped by ReapOrphans.
-		for {
-			pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
-			if err == syscall.ECHILD {
-				return
-			}
-			if err != nil || pid == 0 {
-				t.Errorf("a child is left: %v", err)
-				return
-			}
+		if !reapAll() {
+			t.Error("a child is left")
 		}
 	})
+}
+
+// reapAll reaps those that ended before their trees did, as ReapOrphans would. It
+// tells whether there are no children any more.
+func reapAll() bool {
+	for {
+		if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); err != nil || pid == 0 {
+			return err == syscall.ECHILD
+		}
+	}
 }
 
 // treeScript grows a tree: each of its arguments but the first is a level, and
@@ -259,6 +261,46 @@ func TestNothingOfManyTreesOutlivesTheirRoots(t *testing.T) {
 			}
 			if _, err := bystander.Stop(stopped(), nil); err != nil {
 				t.Error(err)
+			}
+		}
+	})
+}
+
+// hopScript is never there for long: it starts itself anew in another session, and
+// exits. In the end it stays.
+const hopScript = `#!/bin/sh
+[ $2 -gt 0 ] || exec sleep 1000.$1
+setsid "$0" $1 $(($2 - 1)) &
+`
+
+// Without control groups, and where orphans do not come to us, it may be gone
+// each time that we come to look at it.
+func TestWhoKeepsForkingIsCaught(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "hop")
+	if err := os.WriteFile(script, []byte(hopScript), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	everywhere(t, func(t *testing.T, at place) {
+		group := at.group(t, "hop")
+		if group == nil && strings.HasSuffix(t.Name(), "session") {
+			t.Skip("it takes a control group, or that orphans come to us")
+		}
+		for i := range rounds() {
+			id := fmt.Sprintf("%019d", rand.Uint64()>>1)
+			spec := program("/bin/sh", "-c", `"$0" `+id+` 300 & exec sleep 1000`, script)
+			spec.Group = group
+			p := start(t, at.Spawner, spec)
+			grow(t, p, 20*time.Millisecond)
+			ends[i%len(ends)](p)
+			exit := await(t, p)
+			// It takes but a moment to be there again.
+			for range 3 {
+				if left := remains(t, id); len(left) > 0 || len(exit.Left) > 0 {
+					t.Fatalf("%v, swept %d: left are\n%s", exit, exit.Swept, strings.Join(left, "\n"))
+				}
+			}
+			if !reapAll() {
+				t.Fatal("a child is left")
 			}
 		}
 	})

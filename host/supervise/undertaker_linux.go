@@ -28,7 +28,9 @@ type undertaker struct {
 	spawner  *Spawner
 	poll     *os.File
 	funerals []*funeral         // in the order of the exits
+	dead     map[*Process]bool  // those of the funerals
 	members  map[pidfd]*funeral // of those who have been killed and are awaited
+	ghosts   map[int]uint64     // orphans that had exited at the last look, with the time of their start
 }
 
 // funeral is what there is to do for one process.
@@ -39,8 +41,7 @@ type funeral struct {
 	limit   time.Time // nobody is waited for longer; zero before the first look
 	members []member
 	awaited int
-	ghosts  map[int]bool // members that had exited before they were seen, by pid
-	doubts  int          // looks so far that did not show for sure that nothing is left
+	doubts  int // looks so far that did not show for sure that nothing is left
 }
 
 // member is somebody that a process has left behind. It has been killed.
@@ -59,16 +60,16 @@ func (u *undertaker) notice(ref pidfd) {
 	}
 	p := u.spawner.ward(ref)
 	// The number may have been that of another descriptor when the poll spoke.
-	if p == nil || !ref.exited() || slices.ContainsFunc(u.funerals, func(f *funeral) bool { return f.process == p }) {
+	if p == nil || !ref.exited() || u.dead[p] {
 		return
 	}
 	if !p.expire(ref) {
 		return
 	}
 	now := time.Now()
+	u.dead[p] = true
 	u.funerals = append(u.funerals, &funeral{
 		process: p, exit: Exit{Started: p.started, Ended: now}, due: now,
-		ghosts:  make(map[int]bool),
 		members: p.takeKin(),
 	})
 }
@@ -114,20 +115,21 @@ func (u *undertaker) round(now time.Time) {
 	if len(due) == 0 {
 		return
 	}
-	found, doubt := u.spawner.leftovers(due)
-	buried := make(map[*funeral]bool)
+	found, doubt := u.leftovers(due)
 	for _, f := range due {
 		f.members = append(f.members, found[f]...)
 		if waiting := u.kill(f); waiting && f.limit.After(now) {
 			continue
 		}
-		if f.doubts++; doubt[f] && f.doubts < maxDoubts {
+		if f.doubts++; doubt[f] && f.limit.After(now) {
 			f.due = now.Add(doubtPause)
 			continue
 		}
-		buried[f] = u.bury(f, now)
+		if u.bury(f, now) {
+			delete(u.dead, f.process)
+		}
 	}
-	u.funerals = slices.DeleteFunc(u.funerals, func(f *funeral) bool { return buried[f] })
+	u.funerals = slices.DeleteFunc(u.funerals, func(f *funeral) bool { return !u.dead[f.process] })
 }
 
 // kill kills what is left of a process. It tells false if nothing is left.
@@ -138,7 +140,7 @@ func (u *undertaker) kill(f *funeral) bool {
 			f.members[i].gone = true
 			continue
 		}
-		if f.awaited == 0 {
+		if f.awaited == 0 && f.process.group == nil {
 			_ = f.process.killGroup() // who is not in it is killed below
 		}
 		f.awaited++

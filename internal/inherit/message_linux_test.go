@@ -252,3 +252,41 @@ func TestPeerIsWhoMadeThePair(t *testing.T) {
 		t.Errorf("got pid %d, uid %d, %v", pid, uid, err)
 	}
 }
+
+func TestFetchCopiesADescriptorOfAnotherProcess(t *testing.T) {
+	ours, theirs, err := inherit.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	defer theirs.Close()
+	number, err := inherit.Number(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := inherit.Fetch(os.Getpid(), int(number))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	conn, err := inherit.Conn(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := ours.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 1)
+	if n, err := conn.Read(buf); n != 1 || err != nil || buf[0] != 'x' {
+		t.Errorf("read %q, %v", buf[:n], err)
+	}
+}
+
+func TestFetchOfNobodyFails(t *testing.T) {
+	for _, tt := range []struct{ pid, number int }{{os.Getpid(), 1 << 20}, {1 << 29, 3}, {-1, 3}} {
+		if _, err := inherit.Fetch(tt.pid, tt.number); err == nil {
+			t.Errorf("fetched descriptor %d of %d", tt.number, tt.pid)
+		}
+	}
+}

@@ -68,8 +68,10 @@ type master struct {
 	lifeline  *os.File   // to the launcher; nil if there is none
 	herald    *herald    // to whoever started it in the background; nil if nobody did
 
-	dirty   chan struct{} // capacity 1: state.json is to be written
-	writing sync.Mutex    // of state.json
+	dirty     chan struct{} // capacity 1: state.json is to be written
+	writing   sync.Mutex    // of state.json; guards the following
+	written   []byte        // what it says
+	entrusted bool          // a successor writes it
 
 	callers *callers
 	signals chan os.Signal

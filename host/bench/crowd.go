@@ -204,8 +204,12 @@ func (b *bench) watch(ctx context.Context, cell string, running []run) error {
 // inquire asks once by each way.
 func (b *bench) inquire(ctx context.Context, cell string, r run) error {
 	from := monotonic()
-	n, err := r.status(ctx)
+	count, err := r.status(ctx)
 	took := monotonic() - from
+	n := 0
+	if err == nil {
+		n, err = count()
+	}
 	if err == nil && n != len(r.job.tasks) {
 		err = fmt.Errorf("the status tells of %d children, there are %d", n, len(r.job.tasks))
 	}

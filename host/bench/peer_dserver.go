@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,7 +39,7 @@ func (p dserverPeer) prepare(j job) error {
 		fmt.Fprintf(&c, "\n[program.%s]\ncommand = [%s]\n", t.Name, strings.Join(args, ", "))
 		switch j.policy {
 		case keepOn:
-			fmt.Fprintf(&c, "restart = \"always\"\nbackoff_min = \"0s\"\nbackoff_max = \"0s\"\nstable = %q\nstart_limit = 0\n", j.stable)
+			fmt.Fprintf(&c, "restart = \"always\"\nbackoff_min = \"1ms\"\nbackoff_max = \"1ms\"\nstable = %q\nstart_limit = 0\n", j.stable)
 		case once:
 			c.WriteString("restart = \"no\"\n")
 		}
@@ -54,11 +56,10 @@ func (p dserverPeer) launch(ctx context.Context, j job) (instance, error) {
 	if i.dir, err = root.Dir(dserverName); err != nil {
 		return nil, err
 	}
-	socket, err := i.dir.Socket()
-	if err != nil {
+	if i.socket, err = i.dir.Socket(); err != nil {
 		return nil, err
 	}
-	i.client = ctl.New(socket)
+	i.client = ctl.New(i.socket)
 	if _, err := output(ctx, i.verb("start", "-d")...); err != nil {
 		return nil, errors.Join(err, i.killHalfStarted(j))
 	}
@@ -68,11 +69,12 @@ func (p dserverPeer) launch(ctx context.Context, j job) (instance, error) {
 }
 
 type dserverInstance struct {
-	executable, config, runtime string
-	dir                         rundir.Dir
-	client                      *ctl.Client
-	tasks                       []task
-	pid                         int
+	executable, config, runtime, socket string
+
+	dir    rundir.Dir
+	client *ctl.Client
+	tasks  []task
+	pid    int
 }
 
 func (i *dserverInstance) verb(words ...string) []string {
@@ -93,14 +95,18 @@ func (i *dserverInstance) killHalfStarted(j job) error {
 func (i *dserverInstance) root() int    { return i.pid }
 func (i *dserverInstance) logs() string { return i.dir.Logs }
 
-func (i *dserverInstance) status(ctx context.Context) (n int, err error) {
-	list, err := i.client.Programs(ctx, ctl.Detail{})
-	for _, p := range list {
-		if p.State == "ready" {
-			n++
+func (i *dserverInstance) status(ctx context.Context) (func() (int, error), error) {
+	answer, err := unixHTTP(ctx, i.socket, http.MethodGet, "/v1/programs", "")
+	return func() (n int, err error) {
+		var list []ctl.Program
+		err = json.Unmarshal(answer, &list)
+		for _, p := range list {
+			if p.State == "ready" {
+				n++
+			}
 		}
-	}
-	return n, err
+		return n, err
+	}, err
 }
 
 func (i *dserverInstance) command() []string { return i.verb("status") }

@@ -68,8 +68,10 @@ type master struct {
 	lifeline  *os.File   // to the launcher; nil if there is none
 	herald    *herald    // to whoever started it in the background; nil if nobody did
 
-	dirty   chan struct{} // capacity 1: state.json is to be written
-	writing sync.Mutex    // of state.json
+	dirty     chan struct{} // capacity 1: state.json is to be written
+	writing   sync.Mutex    // of state.json; guards the following
+	written   []byte        // what it says
+	entrusted bool          // a successor writes it
 
 	callers *callers
 	signals chan os.Signal
@@ -116,6 +118,9 @@ func (m *master) run(ctx context.Context) error {
 	m.group.Go("start", m.begin)
 	m.group.Go("guard", m.guard)
 	m.group.Go("state", m.keepState)
+	if m.workers != nil {
+		m.group.Go("recycling", m.recycle)
+	}
 	m.group.Go("orphans", m.spawner.ReapOrphans)
 	m.group.Go("watchdog", m.feedWatchdog)
 	m.stand(ctx)

@@ -1,7 +1,9 @@
 package host
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -130,10 +132,47 @@ func (m *master) keepState(ctx context.Context) {
 	}
 }
 
-// writeState writes down what another master would have to know.
+// writeState writes down what another master would have to know, unless that lies
+// there already or is another process' to say.
 func (m *master) writeState() error {
 	m.writing.Lock()
 	defer m.writing.Unlock()
+	if m.entrusted {
+		return nil
+	}
+	text, err := json.Marshal(m.stateRecord())
+	if err != nil {
+		return fmt.Errorf("cannot write down what there is: %w", err)
+	}
+	if bytes.Equal(text, m.written) {
+		return nil
+	}
+	if err := m.dir.WriteState(json.RawMessage(text)); err != nil {
+		return err
+	}
+	m.written = text
+	return nil
+}
+
+// rewriteState is writeState after state.json has vanished.
+func (m *master) rewriteState() error {
+	m.writing.Lock()
+	m.written = nil
+	m.writing.Unlock()
+	return m.writeState()
+}
+
+// entrustState leaves state.json to a successor from now on, or takes it back.
+func (m *master) entrustState(entrusted bool) {
+	m.writing.Lock()
+	m.entrusted = entrusted
+	m.writing.Unlock()
+	if !entrusted {
+		m.noteChange(nil, ctl.Event{})
+	}
+}
+
+func (m *master) stateRecord() stateRecord {
 	p := m.currentPlan()
 	s := stateRecord{
 		Name: m.dir.Name, Mode: string(p.config.Mode), Pid: os.Getpid(), Build: p.build.id(), Config: p.hash(),
@@ -146,7 +185,7 @@ func (m *master) writeState() error {
 	for _, h := range m.sockets.list() {
 		s.Sockets = append(s.Sockets, h.socketKey)
 	}
-	return m.dir.WriteState(s)
+	return s
 }
 
 // formerState is what a master left behind that was killed; nil if none was.

@@ -91,7 +91,7 @@ func (d document) figureOf(t *testing.T, cell, metric, peer string) float64 {
 // TestEverythingIsMeasured runs all cells, small, with the peers that need nothing
 // to be installed or built.
 func TestEverythingIsMeasured(t *testing.T) {
-	d := measured(t, "-peers", "raw,floor,supervise", "-only", "restart,young,few,many,log1,log50")
+	d := measured(t, "-peers", "raw,floor,supervise", "-only", "restart,restartgo,young,few,many,log1,log50")
 	if len(d.Remarks) > 0 {
 		t.Errorf("remarks: %q", d.Remarks)
 	}
@@ -168,7 +168,7 @@ func awaitWork(t *testing.T, temp string, guard int) (driver int) {
 		children := 0
 		for _, pid := range worksIn(temp) {
 			exe, _ := os.Readlink("/proc/" + itoa(pid) + "/exe")
-			if filepath.Base(exe) == "bin-child" {
+			if filepath.Base(exe) == "bin-tiny" {
 				children++
 			}
 		}

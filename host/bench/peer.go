@@ -27,17 +27,17 @@ const (
 
 // job is what a peer is to run.
 type job struct {
-	dir    string // of this job alone
-	tasks  []task
-	policy policy
-	stable time.Duration // a child that has run for so long counts as well
-	logs   bool          // the output matters: it goes to files below logDir
-	wait   *group.Group  // waits for what is started
+	dir     string // of this job alone
+	tasks   []task
+	program string // the executable that the tasks run in the end
+	policy  policy
+	stable  time.Duration // a child that has run for so long counts as well
+	logs    bool          // the output matters: it goes to files below logDir
+	wait    *group.Group  // waits for what is started
 }
 
 func (j job) logDir() string          { return filepath.Join(j.dir, "logs") }
 func (j job) path(name string) string { return filepath.Join(j.dir, name) }
-func (j job) executable() string      { return j.tasks[0].Args[0] }
 func (j job) write(name, text string) error {
 	return os.WriteFile(j.path(name), []byte(text), 0o600)
 }
@@ -84,7 +84,7 @@ type run struct {
 func (r run) processes() []int {
 	var own []int
 	for _, pid := range family(r.root()) {
-		if len(r.job.tasks) == 0 || !runs(pid, r.job.executable()) {
+		if !runs(pid, r.job.program) {
 			own = append(own, pid)
 		}
 	}
@@ -167,7 +167,7 @@ func (r run) children() []int {
 	list, _ := r.reg.births(0)
 	var pids []int
 	for _, b := range list {
-		if runs(b.pid, r.job.executable()) {
+		if runs(b.pid, r.job.program) {
 			pids = append(pids, b.pid)
 		}
 	}

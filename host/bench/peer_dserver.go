@@ -39,7 +39,7 @@ func (p dserverPeer) prepare(j job) error {
 		fmt.Fprintf(&c, "\n[program.%s]\ncommand = [%s]\n", t.Name, strings.Join(args, ", "))
 		switch j.policy {
 		case keepOn:
-			fmt.Fprintf(&c, "restart = \"always\"\nbackoff_min = \"0s\"\nbackoff_max = \"0s\"\nstable = %q\nstart_limit = 0\n", j.stable)
+			fmt.Fprintf(&c, "restart = \"always\"\nbackoff_min = \"1ms\"\nbackoff_max = \"1ms\"\nstable = %q\nstart_limit = 0\n", j.stable)
 		case once:
 			c.WriteString("restart = \"no\"\n")
 		}

@@ -19,7 +19,7 @@ func serviceFolders(j job, before string, logger func(dir string) string, more f
 		if err := os.MkdirAll(service, 0o700); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(service, "run"), []byte(script(before, t.Args)), 0o700); err != nil {
+		if err := os.WriteFile(filepath.Join(service, "run"), []byte(script(before, j.direct(t))), 0o700); err != nil {
 			return err
 		}
 		if err := more(service); err != nil {
@@ -38,6 +38,9 @@ func serviceFolders(j job, before string, logger func(dir string) string, more f
 	}
 	return errors.Join(os.MkdirAll(j.path("sv"), 0o700), os.MkdirAll(j.logDir(), 0o700))
 }
+
+// direct is how the run script starts a task: it needs no other script.
+func (j job) direct(t task) []string { return append([]string{j.program}, t.Args[1:]...) }
 
 // folders lists the folders of all tasks.
 func folders(j job) []string {

@@ -395,6 +395,37 @@ func TestDrainDoesNotHang(t *testing.T) {
 	}
 }
 
+func TestHubGoesFromHandToHand(t *testing.T) {
+	for _, prefix := range []string{"", "@"} {
+		path := prefix + filepath.Join(t.TempDir(), "n")
+		former, err := probe.ListenHub(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := launchSelf(t, former.Path(), "say", "READY=1", "STATUS=while nobody listened")
+		p.line(t)
+		h, err := probe.AdoptHub(former.Conn(), former.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error, 1)
+		go func() { served <- h.Serve() }()
+		box, _ := watch(t, h, probe.Source{Pid: p.Process.Pid})
+		if got := box.list(t, h); len(got) != 2 || !got[0].Ready || got[1].Status != "while nobody listened" {
+			t.Errorf("got %+v", got)
+		}
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		if err := former.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestAnybodyMaySend(t *testing.T) {
 	h := hub(t)
 	info, err := os.Stat(h.Path())

@@ -324,7 +324,7 @@ func (s *stage) command(verb string, args []string) error {
 			if r.Remark != "" {
 				text += " (" + r.Remark + ")"
 			}
-			s.add("~"+r.Program, "%s", text)
+			s.add("~"+r.Program+" "+verb, "%s", text) // several may end at one time
 		}
 	})
 	synctest.Wait()

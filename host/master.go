@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -207,7 +208,18 @@ func (m *master) begin(ctx context.Context) {
 	if m.former != nil {
 		m.renewAdopted(m.former)
 	}
+	m.group.Go("settle", settle)
 	m.sayStarted()
+}
+
+// settleAfter is how long after a start it has become quiet.
+const settleAfter = 2 * time.Second
+
+// settle gives the memory back that the start has taken and nobody needs again.
+func settle(ctx context.Context) {
+	if wait(ctx, settleAfter) {
+		debug.FreeOSMemory()
+	}
 }
 
 // bringUp starts programs and workers, each when what it needs is there. Programs

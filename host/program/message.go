@@ -30,7 +30,7 @@ func (m wish) apply(u *unit) {
 	}
 	u.wanted, u.renewing = false, ""
 	u.dropWaiters(goalUp, errStoppedMeanwhile)
-	u.waiters = append(u.waiters, waiter{goal: goalDown, reply: m.reply})
+	u.waiters = append(u.waiters, waiter{goal: goalDown, held: m.later, reply: m.reply})
 	if !m.later {
 		u.bringDown(m.by)
 	}
@@ -62,6 +62,9 @@ func (u *unit) fresh() {
 
 // bringDown ends what runs.
 func (u *unit) bringDown(by string) {
+	for i := range u.waiters {
+		u.waiters[i].held = false
+	}
 	u.alarms.clear(backoffOver)
 	u.retireSuccessor(by)
 	switch u.state {

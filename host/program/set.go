@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/probe"
@@ -70,7 +71,16 @@ func (s *Set) open(hub func() (*probe.Hub, error)) {
 			return
 		}
 		s.hub.Store(h)
-		context.AfterFunc(s.options.Group.Context(), func() { h.Close() })
+		context.AfterFunc(s.options.Group.Context(), func() {
+			if !s.standsStill() {
+				h.Close()
+				return
+			}
+			// The socket of a Set that stands still belongs to who goes on in our place.
+			if c, ok := h.Conn().(interface{ SetReadDeadline(time.Time) error }); ok {
+				c.SetReadDeadline(time.Unix(1, 0))
+			}
+		})
 	})
 }
 
@@ -82,11 +92,17 @@ func (s *Set) hear() {
 	}
 	s.hearing.Do(func() {
 		s.options.Group.Go("notices", func(context.Context) {
-			if err := hub.Serve(); err != nil {
+			if err := hub.Serve(); err != nil && s.options.Group.Context().Err() == nil {
 				s.options.Log.Error("programs are not heard any more", "error", err)
 			}
 		})
 	})
+}
+
+func (s *Set) standsStill() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.frozen != nil
 }
 
 func (s *Set) newHub() (*probe.Hub, error) {

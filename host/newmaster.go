@@ -220,6 +220,10 @@ func levelOf(e Event) slog.Level {
 		if e.Result.Error != "" {
 			return slog.LevelWarn
 		}
+	case MasterUpgraded:
+		if e.Result.Error != "" {
+			return slog.LevelWarn
+		}
 	}
 	return slog.LevelInfo
 }

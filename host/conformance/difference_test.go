@@ -22,6 +22,7 @@ func shown() map[string]func(t *testing.T, in *hosttest.Instance) {
 		"pid":           showPid,
 		"instances":     showInstances,
 		"generation":    showGeneration,
+		"upgrade":       showUpgrade,
 		"overlap":       showOverlap,
 		"events":        showEvents,
 		"output":        showOutput,
@@ -163,6 +164,28 @@ func checkAllRun(t *testing.T, in *hosttest.Instance, to ctl.ReloadResult) {
 		if w.State == "serving" && w.Build != to.Build.ID {
 			t.Errorf("worker %s is build %s after a reload to %s", w.Name, w.Build, to.Build.ID)
 		}
+	}
+}
+
+func showUpgrade(t *testing.T, in *hosttest.Instance) {
+	in.Start()
+	master, web, before := in.Info().Pid, pidOf(t, in, "web"), in.Info().Build.ID
+	in.Install(hosttest.Build{Label: "second"})
+	got := in.Run("upgrade")
+	if got.Code != 0 || !strings.HasPrefix(got.Stdout, "app is upgraded: build ") {
+		t.Errorf("upgrade: %v", got)
+	}
+	if now := in.Info().Build.ID; now == before || !strings.Contains(got.Stdout, now) {
+		t.Errorf("the master was build %s and is %s: %v", before, now, got)
+	}
+	if now := in.Info().Pid; (now != master) != single(in) {
+		t.Errorf("the pid was %d and is %d", master, now)
+	}
+	if now := pidOf(t, in, "web"); (now != web) != single(in) {
+		t.Errorf("web ran in %d and runs in %d", web, now)
+	}
+	if done := in.Info().Reloads.Done; done != map[bool]int{true: 1, false: 0}[single(in)] {
+		t.Errorf("%d reloads were done", done)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -118,6 +119,9 @@ func (m *master) run(ctx context.Context) error {
 	m.group.Go("start", m.begin)
 	m.group.Go("guard", m.guard)
 	m.group.Go("state", m.keepState)
+	if m.workers != nil {
+		m.group.Go("recycling", m.recycle)
+	}
 	m.group.Go("orphans", m.spawner.ReapOrphans)
 	m.group.Go("watchdog", m.feedWatchdog)
 	m.stand(ctx)
@@ -204,7 +208,18 @@ func (m *master) begin(ctx context.Context) {
 	if m.former != nil {
 		m.renewAdopted(m.former)
 	}
+	m.group.Go("settle", settle)
 	m.sayStarted()
+}
+
+// settleAfter is how long after a start it has become quiet.
+const settleAfter = 2 * time.Second
+
+// settle gives the memory back that the start has taken and nobody needs again.
+func settle(ctx context.Context) {
+	if wait(ctx, settleAfter) {
+		debug.FreeOSMemory()
+	}
 }
 
 // bringUp starts programs and workers, each when what it needs is there. Programs

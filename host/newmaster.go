@@ -19,7 +19,6 @@ import (
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/cgroup"
 	"github.com/dserver/dserver/host/cli"
-	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/logfile"
 	"github.com/dserver/dserver/host/rundir"
 	"github.com/dserver/dserver/host/supervise"
@@ -57,8 +56,10 @@ func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrad
 		return nil, err
 	}
 	m.builds = append(m.builds, slices.Collect(maps.Values(m.plan.builds))...)
-	if err := config.ShareWithGoframe(m.plan.content); err != nil {
-		return nil, err
+	if upgrader != nil { // services run in this process
+		if err := a.shareConfig(m.plan.sandboxes(), m.plan.content, o.Demo); err != nil {
+			return nil, err
+		}
 	}
 	return m, m.takeEnvironment()
 }

@@ -105,6 +105,10 @@ func (f *fleet) records(process func(*supervise.Process) supervise.Record) []wor
 // and is not in it is found by its mark.
 const noteInterval = 20 * time.Millisecond
 
+// noteShare is how many times as long as the last writing took the next one waits:
+// thousands of processes that start at once must not wait for their own records.
+const noteShare = 20
+
 // noteChange is a consumer of events: what there is has changed.
 func (m *master) noteChange(Event, ctl.Event) {
 	select {
@@ -121,12 +125,13 @@ func (m *master) keepState(ctx context.Context) {
 			return
 		case <-m.dirty:
 		}
+		began := time.Now()
 		if m.owns() {
 			if err := m.writeState(); err != nil {
 				m.log.Warn("cannot write the state", "error", err)
 			}
 		}
-		if !wait(ctx, noteInterval) {
+		if !wait(ctx, max(noteInterval, noteShare*time.Since(began))) {
 			return
 		}
 	}

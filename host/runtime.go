@@ -37,6 +37,27 @@ func (a *App) newRuntime(as Assignment, around surroundings, watch observer) (*s
 	})
 }
 
+// shareConfig gives everything that was configured to those services that want to
+// hand it on.
+func (a *App) shareConfig(boxes []Sandbox, content []byte, demo bool) error {
+	app, err := a.chosen(demo)
+	if err != nil {
+		return err
+	}
+	for _, s := range boxes {
+		constructor, ok := app.find(s.Name)
+		if !ok {
+			continue // it is told when it is to run
+		}
+		if sharer, ok := constructor().(sandbox.ConfigSharer); ok {
+			if err := sharer.ShareConfig(content); err != nil {
+				return fmt.Errorf("sandbox %s: %w", s.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
 func (a *App) entry(s Sandbox) (sandbox.Entry, error) {
 	constructor, ok := a.find(s.Name)
 	if !ok {

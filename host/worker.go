@@ -14,7 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/logfile"
 	"github.com/dserver/dserver/internal/group"
 	"github.com/dserver/dserver/internal/inherit"
@@ -79,7 +78,7 @@ func (a *App) serveAsWorker(ctx context.Context, lines logfile.LineWriter, log *
 
 // run brings the sandboxes up.
 func (g *agent) run(ctx context.Context, a *App, as Assignment, s *workerSockets, lines logfile.LineWriter) error {
-	if err := config.ShareWithGoframe(as.Config); err != nil {
+	if err := a.shareConfig(as.Sandboxes, as.Config, as.Demo); err != nil {
 		return err
 	}
 	rt, err := a.newRuntime(as, surroundings{

@@ -55,6 +55,7 @@ func newAgent(log *slog.Logger) (*agent, error) {
 		rpc.Handle(e, routeStop, a.onStop),
 		rpc.Handle(e, routeRestart, a.onRestart),
 		rpc.Handle(e, routeLevel, a.onLevel),
+		rpc.Handle(e, routeServed, a.onServed),
 	)
 }
 
@@ -194,4 +195,12 @@ func (a *agent) onLevel(_ rpc.Context, q levelRequest) (struct{}, error) {
 		return struct{}{}, onWire(errNoRuntime)
 	}
 	return struct{}{}, onWire(rt.SetLevel(q.Name, q.Level))
+}
+
+func (a *agent) onServed(rpc.Context, struct{}) (int64, error) {
+	rt := a.runtime.Load()
+	if rt == nil {
+		return 0, onWire(errNoRuntime)
+	}
+	return rt.Served(), nil
 }

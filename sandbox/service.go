@@ -45,3 +45,11 @@ type Service interface {
 type Healther interface {
 	Health(ctx context.Context) error
 }
+
+// ConfigSharer is a Service that hands what was configured on to a framework with
+// a configuration of its own. ShareConfig gets everything that files, environment
+// and flags have set, merged and checked, as JSON. It is called once in each
+// process that runs the service, before any Serve; its error fails the start.
+type ConfigSharer interface {
+	ShareConfig(content []byte) error
+}

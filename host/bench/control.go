@@ -83,7 +83,7 @@ func serve(socket string, s supervisor) error {
 }
 
 // ask sends one request to such a socket.
-func ask(ctx context.Context, socket, word string) ([]place, error) {
+func ask(ctx context.Context, socket, word string) ([]byte, error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "unix", socket)
 	if err != nil {
@@ -98,8 +98,12 @@ func ask(ctx context.Context, socket, word string) ([]place, error) {
 	if _, err := fmt.Fprintln(c, word); err != nil {
 		return nil, err
 	}
-	var list []place
-	return list, json.NewDecoder(c).Decode(&list)
+	return io.ReadAll(c)
+}
+
+// places reads an answer.
+func places(answer []byte) (list []place, err error) {
+	return list, json.Unmarshal(answer, &list)
 }
 
 // runAsk prints a table, as a command for people does.
@@ -109,7 +113,11 @@ func runAsk(args []string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	list, err := ask(ctx, args[0], args[1])
+	answer, err := ask(ctx, args[0], args[1])
+	if err != nil {
+		return err
+	}
+	list, err := places(answer)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,8 @@
 //     socket (floor.go). It is no product; it marks what is to be had.
 //   - raw: no supervisor, only the copy of pipes to files by plain reads and writes.
 //   - supervise: package supervise below a main as small as the floor's.
-//   - dserver: cmd/dserver with a program for each child.
+//   - dserver: cmd/dserver with a program for each child; dserver-raw, for logs only:
+//     each program has a log of its own, byte for byte.
 //   - runit, s6, supervisor: as Debian has them, where they are installed. They are
 //     set to what restarts soonest: s6 by a run script that says that it is ready,
 //     supervisor by startsecs = 0; runit has nothing to set.
@@ -24,7 +25,10 @@
 //     peers run at the same time with one child each, and one child is killed at a
 //     time. It has run for more than a second, because runit and s6 wait for the rest
 //     of the second otherwise; dserver is told that a run of a second is stable.
-//   - young: the same with a child of 30 ms, and dserver told to wait never.
+//   - restartgo: the same with a Go program as the child, which takes some
+//     milliseconds to start.
+//   - young: the same with a child of 30 ms, and dserver told to wait a millisecond at
+//     most.
 //   - few and many: 200 and 1000 children. start is the time from the launch of the
 //     supervisor to the first instruction of the last child; CPU is the supervisor's
 //     alone, with all its helpers, from its launch until all has been still for a
@@ -50,10 +54,10 @@
 //
 // The child is a static program of 300 bytes (child_linux_amd64.s), made of
 // machine code in this executable, so that no compiler is needed. Any other program
-// takes longer to start than what is measured here, a Go program some milliseconds
-// and half a core's time of a thousand starts: that would bring all ratios nearer to
-// 1. -child go shows it. The start of runit's and s6's children has a shell in it, as
-// is usual there; the floor, supervise, dserver and supervisor start them directly.
+// takes longer to start, and brings all ratios nearer to 1: a Go program some
+// milliseconds (restartgo, or -child go for all cells). The start of runit's and
+// s6's children has a shell in it, their run script, as is usual there; the others
+// start them directly. With -child script all have one.
 //
 // Times of starts are those that the children read from the monotonic clock
 // themselves. CPU times are the kernel's, in nanoseconds, over all threads of a

@@ -18,29 +18,34 @@ import (
 )
 
 const (
-	peerDserver = "dserver"
+	peerDserver    = "dserver"
+	peerDserverRaw = "dserver-raw"
 
 	module = "github.com/dserver/dserver"
 )
 
 // The cells.
 const (
-	cellRestart  = "restart"
-	cellYoung    = "young"
-	cellFew      = "few"
-	cellMany     = "many"
-	cellOneLog   = "log1"
-	cellManyLogs = "log50"
-	cellCrash    = "crash"
+	cellRestart   = "restart"
+	cellRestartGo = "restartgo"
+	cellYoung     = "young"
+	cellFew       = "few"
+	cellMany      = "many"
+	cellOneLog    = "log1"
+	cellManyLogs  = "log50"
+	cellCrash     = "crash"
 )
 
 func cellNames() []string {
-	return []string{cellRestart, cellYoung, cellFew, cellMany, cellOneLog, cellManyLogs, cellCrash}
+	return []string{cellRestart, cellRestartGo, cellYoung, cellFew, cellMany, cellOneLog, cellManyLogs, cellCrash}
 }
 
 func peerNames() []string {
-	return []string{roleRaw, roleFloor, roleSupervise, peerDserver, "runit", "s6", "supervisor"}
+	return []string{roleRaw, roleFloor, roleSupervise, peerDserver, peerDserverRaw, "runit", "s6", "supervisor"}
 }
+
+// logPeers are those that differ from others, or are there at all, for logs alone.
+func logPeers() []string { return []string{roleRaw, peerDserverRaw} }
 
 // bench measures.
 type bench struct {
@@ -54,7 +59,7 @@ type bench struct {
 
 // drive is the role that measures: args are the temporary folder, which is the
 // guard's to remove, and the options.
-func drive(args []string) error {
+func drive(args []string) (err error) {
 	if len(args) == 0 {
 		return errors.New("want: FOLDER OPTIONS...")
 	}
@@ -74,6 +79,12 @@ func drive(args []string) error {
 			return err
 		}
 	}
+	guard := os.Getppid()
+	defer func() {
+		if os.Getppid() != guard { // it has been killed, and cannot do it
+			err = errors.Join(err, os.RemoveAll(args[0]))
+		}
+	}()
 	b := &bench{options: o, dir: args[0], wait: group.New(context.Background(), nil), results: newResults()}
 	if err := b.findPeers(ctx); err != nil {
 		return err
@@ -89,13 +100,8 @@ func (b *bench) findPeers(ctx context.Context) error {
 			return err
 		}
 	}
-	if b.child == childTiny {
-		if program := tinyChild(); program == nil {
-			b.child = childGo
-			b.tell("there is no tiny child for this kind of machine; the children are this executable")
-		} else if err := os.WriteFile(b.binary(roleChild), program, 0o700); err != nil {
-			return err
-		}
+	if err := b.makeChild(); err != nil {
+		return err
 	}
 	for _, name := range b.options.peers {
 		p, err := b.peer(ctx, name)
@@ -112,6 +118,39 @@ func (b *bench) findPeers(ctx context.Context) error {
 		b.peers = append(b.peers, p)
 	}
 	return nil
+}
+
+// makeChild writes the tiny child and its script, or does without.
+func (b *bench) makeChild() error {
+	program := tinyChild()
+	if program == nil {
+		if b.child != childGo {
+			b.child = childGo
+			b.tell("there is no tiny child for this kind of machine; the children are this executable")
+		}
+		return nil
+	}
+	text := "#!/bin/sh\nexec '" + b.binary(childTiny) + "' \"$@\"\n"
+	return errors.Join(os.WriteFile(b.binary(childTiny), program, 0o700), os.WriteFile(b.binary(childScript), []byte(text), 0o700))
+}
+
+// childCommand is what a task runs, but for the arguments of the child, and the
+// executable that it comes to.
+func (b *bench) childCommand() (command []string, program string) {
+	switch b.child {
+	case childGo:
+		return []string{b.binary(roleChild), roleChild}, b.binary(roleChild)
+	case childScript:
+		return []string{b.binary(childScript)}, b.binary(childTiny)
+	}
+	return []string{b.binary(childTiny)}, b.binary(childTiny)
+}
+
+// goRestarts has Go programs as children, whatever the others are.
+func (b *bench) goRestarts(ctx context.Context) error {
+	defer func(kind string) { b.child = kind }(b.child)
+	b.child = childGo
+	return b.restarts(ctx, cellRestartGo, b.scale.Stable)
 }
 
 func (b *bench) binary(role string) string { return filepath.Join(b.dir, "bin-"+role) }
@@ -134,8 +173,8 @@ func (b *bench) copySelf(role string) error {
 
 func (b *bench) peer(ctx context.Context, name string) (peer, error) {
 	switch name {
-	case peerDserver:
-		return b.dserverPeer(ctx)
+	case peerDserver, peerDserverRaw:
+		return b.dserverPeer(ctx, name == peerDserverRaw)
 	case "runit":
 		return runitPeer{}, nil
 	case "s6":
@@ -146,12 +185,15 @@ func (b *bench) peer(ctx context.Context, name string) (peer, error) {
 	return ownPeer{role: name, executable: b.binary(name), profiles: b.profile}, nil
 }
 
-func (b *bench) dserverPeer(ctx context.Context) (peer, error) {
+func (b *bench) dserverPeer(ctx context.Context, raw bool) (peer, error) {
 	if b.dserver != "" {
 		path, err := filepath.Abs(b.dserver)
-		return dserverPeer{path}, err
+		return dserverPeer{path, raw}, err
 	}
-	p := dserverPeer{b.binary(peerDserver)}
+	p := dserverPeer{b.binary(peerDserver), raw}
+	if p.find() == nil {
+		return p, nil // the other one has built it
+	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", p.executable, module+"/cmd/dserver")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return p, fmt.Errorf("cannot build it: %w: %s", err, out)
@@ -163,13 +205,14 @@ func (b *bench) dserverPeer(ctx context.Context) (peer, error) {
 // error is for what ends the whole run.
 func (b *bench) measure(ctx context.Context) error {
 	cells := map[string]func(context.Context) error{
-		cellRestart:  func(ctx context.Context) error { return b.restarts(ctx, cellRestart, b.scale.Stable) },
-		cellYoung:    func(ctx context.Context) error { return b.restarts(ctx, cellYoung, youngAge) },
-		cellFew:      func(ctx context.Context) error { return b.crowd(ctx, cellFew, b.scale.Few) },
-		cellMany:     func(ctx context.Context) error { return b.crowd(ctx, cellMany, b.scale.Many) },
-		cellOneLog:   func(ctx context.Context) error { return b.logs(ctx, cellOneLog, 1, b.scale.OneLines) },
-		cellManyLogs: func(ctx context.Context) error { return b.logs(ctx, cellManyLogs, b.scale.Writers, b.scale.ManyLines) },
-		cellCrash:    b.crashes,
+		cellRestart:   func(ctx context.Context) error { return b.restarts(ctx, cellRestart, b.scale.Stable) },
+		cellRestartGo: b.goRestarts,
+		cellYoung:     func(ctx context.Context) error { return b.restarts(ctx, cellYoung, youngAge) },
+		cellFew:       func(ctx context.Context) error { return b.crowd(ctx, cellFew, b.scale.Few) },
+		cellMany:      func(ctx context.Context) error { return b.crowd(ctx, cellMany, b.scale.Many) },
+		cellOneLog:    func(ctx context.Context) error { return b.logs(ctx, cellOneLog, 1, b.scale.OneLines) },
+		cellManyLogs:  func(ctx context.Context) error { return b.logs(ctx, cellManyLogs, b.scale.Writers, b.scale.ManyLines) },
+		cellCrash:     b.crashes,
 	}
 	for _, name := range b.only {
 		began := time.Now()
@@ -221,16 +264,15 @@ func (b *bench) start(ctx context.Context, p peer, policy policy, children int, 
 	if err != nil {
 		return run{}, err
 	}
+	command, program := b.childCommand()
+	j.program = program
 	reg, err := newRegister(j.path("births"))
 	if err != nil {
 		return run{}, err
 	}
 	for i := range children {
-		args := []string{b.binary(roleChild), string(reg)}
-		if b.child == childGo {
-			args = []string{b.binary(roleChild), roleChild, string(reg)}
-		}
-		j.tasks = append(j.tasks, task{Name: fmt.Sprintf("c%04d", i), Args: append(args, more...)})
+		args := slices.Concat(command, []string{string(reg)}, more)
+		j.tasks = append(j.tasks, task{Name: fmt.Sprintf("c%04d", i), Args: args})
 	}
 	return b.launch(ctx, p, j, reg)
 }

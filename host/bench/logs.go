@@ -35,7 +35,7 @@ func (b *bench) logged(ctx context.Context, cell string, p peer, writers, lines 
 	if err != nil {
 		return err
 	}
-	j.logs = true
+	j.logs, j.program = true, b.binary(roleWriter)
 	desk := pages{j.path("writers")}
 	if err := os.Mkdir(desk.dir, 0o700); err != nil {
 		return err

@@ -53,10 +53,14 @@ type options struct {
 	timeout time.Duration
 }
 
+// What the children are.
 const (
-	childTiny = "tiny"
-	childGo   = "go"
+	childTiny   = "tiny"   // a static program of 300 bytes
+	childScript = "script" // the same, started by a shell script
+	childGo     = "go"     // this executable
 )
+
+func childKinds() []string { return []string{childTiny, childScript, childGo} }
 
 func parseOptions(args []string, out io.Writer) (options, error) {
 	o := options{scale: fullScale()}
@@ -69,7 +73,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	f.StringVar(&only, "only", "", "cells to measure, with commas: "+strings.Join(cellNames(), ", "))
 	f.StringVar(&peers, "peers", "", "peers to measure, with commas: "+strings.Join(peerNames(), ", "))
 	f.IntVar(&rounds, "rounds", 0, "rounds of starts and logs (default 3, with -quick 1)")
-	f.StringVar(&o.child, "child", childTiny, "what is started: tiny, a static program of 300 bytes, or go, which is this executable")
+	f.StringVar(&o.child, "child", childTiny, "what is started: tiny, a static program of 300 bytes; script, a shell script that runs it; go, this executable")
 	f.StringVar(&o.dserver, "dserver", "", "executable of dserver (default: cmd/dserver is built)")
 	f.StringVar(&o.profile, "profile", "", "folder for CPU profiles of the floor and of package supervise")
 	f.DurationVar(&o.timeout, "timeout", 40*time.Minute, "for everything")
@@ -93,8 +97,8 @@ func (o *options) check(f *flag.FlagSet, only, peers string) (err error) {
 	if f.NArg() > 0 {
 		return fmt.Errorf("cannot use the argument %q", f.Arg(0))
 	}
-	if o.child != childTiny && o.child != childGo {
-		return fmt.Errorf("cannot use -child %s: it must be %s or %s", o.child, childTiny, childGo)
+	if !slices.Contains(childKinds(), o.child) {
+		return fmt.Errorf("cannot use -child %s: it must be one of %s", o.child, strings.Join(childKinds(), ", "))
 	}
 	if o.only, err = choose("-only", only, cellNames()); err != nil {
 		return err

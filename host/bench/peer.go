@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,17 +27,17 @@ const (
 
 // job is what a peer is to run.
 type job struct {
-	dir    string // of this job alone
-	tasks  []task
-	policy policy
-	stable time.Duration // a child that has run for so long counts as well
-	logs   bool          // the output matters: it goes to files below logDir
-	wait   *group.Group  // waits for what is started
+	dir     string // of this job alone
+	tasks   []task
+	program string // the executable that the tasks run in the end
+	policy  policy
+	stable  time.Duration // a child that has run for so long counts as well
+	logs    bool          // the output matters: it goes to files below logDir
+	wait    *group.Group  // waits for what is started
 }
 
 func (j job) logDir() string          { return filepath.Join(j.dir, "logs") }
 func (j job) path(name string) string { return filepath.Join(j.dir, name) }
-func (j job) executable() string      { return j.tasks[0].Args[0] }
 func (j job) write(name, text string) error {
 	return os.WriteFile(j.path(name), []byte(text), 0o600)
 }
@@ -54,8 +57,9 @@ type peer interface {
 type instance interface {
 	// root is its first process.
 	root() int
-	// status asks it, by the quickest way it has, how many tasks run.
-	status(ctx context.Context) (int, error)
+	// status asks it, by the quickest way it has, for the state of all tasks. What
+	// counts those that run in the answer is not part of what is measured.
+	status(ctx context.Context) (count func() (int, error), err error)
 	// command is how people ask it that.
 	command() []string
 	// stop ends all tasks; the supervisor may end as well.
@@ -80,7 +84,7 @@ type run struct {
 func (r run) processes() []int {
 	var own []int
 	for _, pid := range family(r.root()) {
-		if len(r.job.tasks) == 0 || !runs(pid, r.job.executable()) {
+		if !runs(pid, r.job.program) {
 			own = append(own, pid)
 		}
 	}
@@ -163,7 +167,7 @@ func (r run) children() []int {
 	list, _ := r.reg.births(0)
 	var pids []int
 	for _, b := range list {
-		if runs(b.pid, r.job.executable()) {
+		if runs(b.pid, r.job.program) {
 			pids = append(pids, b.pid)
 		}
 	}
@@ -195,6 +199,31 @@ func installed(pkg string, commands ...string) error {
 		}
 	}
 	return nil
+}
+
+// unixHTTP asks on a unix socket, on a connection of its own.
+func unixHTTP(ctx context.Context, socket, method, path, body string) ([]byte, error) {
+	client := http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		},
+	}}
+	req, err := http.NewRequestWithContext(ctx, method, "http://unix"+path, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %.200s", res.Status, answer)
+	}
+	return answer, err
 }
 
 // script is a shell script that becomes the command.

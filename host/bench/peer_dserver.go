@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,9 +17,17 @@ import (
 )
 
 // dserverPeer is dserver itself, in the background, with a program for each task.
-type dserverPeer struct{ executable string }
+type dserverPeer struct {
+	executable string
+	raw        bool // each program has a log of its own, byte for byte as it was written
+}
 
-func (dserverPeer) name() string { return "dserver" }
+func (p dserverPeer) name() string {
+	if p.raw {
+		return peerDserverRaw
+	}
+	return peerDserver
+}
 
 func (p dserverPeer) find() error {
 	_, err := os.Stat(p.executable)
@@ -37,12 +47,15 @@ func (p dserverPeer) prepare(j job) error {
 		fmt.Fprintf(&c, "\n[program.%s]\ncommand = [%s]\n", t.Name, strings.Join(args, ", "))
 		switch j.policy {
 		case keepOn:
-			fmt.Fprintf(&c, "restart = \"always\"\nbackoff_min = \"0s\"\nbackoff_max = \"0s\"\nstable = %q\nstart_limit = 0\n", j.stable)
+			fmt.Fprintf(&c, "restart = \"always\"\nbackoff_min = \"1ms\"\nbackoff_max = \"1ms\"\nstable = %q\nstart_limit = 0\n", j.stable)
 		case once:
 			c.WriteString("restart = \"no\"\n")
 		}
+		if p.raw {
+			fmt.Fprintf(&c, "log_file = %q\nlog_format = \"raw\"\nlog_max_size = \"0B\"\n", filepath.Join(j.logDir(), t.Name+".log"))
+		}
 	}
-	return j.write("dserver.toml", c.String())
+	return errors.Join(os.MkdirAll(j.logDir(), 0o700), j.write("dserver.toml", c.String()))
 }
 
 func (p dserverPeer) launch(ctx context.Context, j job) (instance, error) {
@@ -54,11 +67,13 @@ func (p dserverPeer) launch(ctx context.Context, j job) (instance, error) {
 	if i.dir, err = root.Dir(dserverName); err != nil {
 		return nil, err
 	}
-	socket, err := i.dir.Socket()
-	if err != nil {
+	if i.socket, err = i.dir.Socket(); err != nil {
 		return nil, err
 	}
-	i.client = ctl.New(socket)
+	i.client = ctl.New(i.socket)
+	if i.folder = i.dir.Logs; p.raw {
+		i.folder = j.logDir()
+	}
 	if _, err := output(ctx, i.verb("start", "-d")...); err != nil {
 		return nil, errors.Join(err, i.killHalfStarted(j))
 	}
@@ -68,11 +83,13 @@ func (p dserverPeer) launch(ctx context.Context, j job) (instance, error) {
 }
 
 type dserverInstance struct {
-	executable, config, runtime string
-	dir                         rundir.Dir
-	client                      *ctl.Client
-	tasks                       []task
-	pid                         int
+	executable, config, runtime, socket string
+
+	dir    rundir.Dir
+	folder string // of the logs
+	client *ctl.Client
+	tasks  []task
+	pid    int
 }
 
 func (i *dserverInstance) verb(words ...string) []string {
@@ -91,16 +108,20 @@ func (i *dserverInstance) killHalfStarted(j job) error {
 }
 
 func (i *dserverInstance) root() int    { return i.pid }
-func (i *dserverInstance) logs() string { return i.dir.Logs }
+func (i *dserverInstance) logs() string { return i.folder }
 
-func (i *dserverInstance) status(ctx context.Context) (n int, err error) {
-	list, err := i.client.Programs(ctx, ctl.Detail{})
-	for _, p := range list {
-		if p.State == "ready" {
-			n++
+func (i *dserverInstance) status(ctx context.Context) (func() (int, error), error) {
+	answer, err := unixHTTP(ctx, i.socket, http.MethodGet, "/v1/programs", "")
+	return func() (n int, err error) {
+		var list []ctl.Program
+		err = json.Unmarshal(answer, &list)
+		for _, p := range list {
+			if p.State == "ready" {
+				n++
+			}
 		}
-	}
-	return n, err
+		return n, err
+	}, err
 }
 
 func (i *dserverInstance) command() []string { return i.verb("status") }

@@ -55,14 +55,17 @@ type ownInstance struct {
 func (i ownInstance) root() int    { return i.pid }
 func (i ownInstance) logs() string { return i.dir }
 
-func (i ownInstance) status(ctx context.Context) (n int, err error) {
-	list, err := ask(ctx, i.socket, "status")
-	for _, p := range list {
-		if p.State == stateRunning {
-			n++
+func (i ownInstance) status(ctx context.Context) (func() (int, error), error) {
+	answer, err := ask(ctx, i.socket, "status")
+	return func() (n int, err error) {
+		list, err := places(answer)
+		for _, p := range list {
+			if p.State == stateRunning {
+				n++
+			}
 		}
-	}
-	return n, err
+		return n, err
+	}, err
 }
 
 func (i ownInstance) command() []string { return []string{i.executable, roleAsk, i.socket, "status"} }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,7 +19,7 @@ func serviceFolders(j job, before string, logger func(dir string) string, more f
 		if err := os.MkdirAll(service, 0o700); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(service, "run"), []byte(script(before, t.Args)), 0o700); err != nil {
+		if err := os.WriteFile(filepath.Join(service, "run"), []byte(script(before, j.direct(t))), 0o700); err != nil {
 			return err
 		}
 		if err := more(service); err != nil {
@@ -39,6 +38,9 @@ func serviceFolders(j job, before string, logger func(dir string) string, more f
 	}
 	return errors.Join(os.MkdirAll(j.path("sv"), 0o700), os.MkdirAll(j.logDir(), 0o700))
 }
+
+// direct is how the run script starts a task: it needs no other script.
+func (j job) direct(t task) []string { return append([]string{j.program}, t.Args[1:]...) }
 
 // folders lists the folders of all tasks.
 func folders(j job) []string {
@@ -81,17 +83,24 @@ type runitInstance struct {
 func (i runitInstance) root() int    { return i.pid }
 func (i runitInstance) logs() string { return i.job.logDir() }
 
-func (i runitInstance) status(context.Context) (n int, err error) {
-	for _, dir := range folders(i.job) {
+// status reads the files in which each runsv keeps, in its last byte, whether its
+// task runs.
+func (i runitInstance) status(context.Context) (func() (int, error), error) {
+	return statusFiles(i.job, func(b []byte) bool { return len(b) == 20 && b[19] == 1 })
+}
+
+func statusFiles(j job, up func(status []byte) bool) (func() (int, error), error) {
+	n := 0
+	for _, dir := range folders(j) {
 		b, err := os.ReadFile(filepath.Join(dir, "supervise", "status"))
 		if err != nil {
-			return n, err
+			return nil, err
 		}
-		if len(b) == 20 && b[19] == 1 {
+		if up(b) {
 			n++
 		}
 	}
-	return n, nil
+	return func() (int, error) { return n, nil }, nil
 }
 
 func (i runitInstance) command() []string { return append([]string{"sv", "status"}, folders(i.job)...) }
@@ -142,20 +151,8 @@ func (i s6Instance) logs() string { return i.job.logDir() }
 
 // status reads the files in which each s6-supervise keeps, in its bytes from 24 on,
 // the pid of its task.
-func (i s6Instance) status(context.Context) (n int, err error) {
-	for _, dir := range folders(i.job) {
-		b, err := os.ReadFile(filepath.Join(dir, "supervise", "status"))
-		if err != nil {
-			return n, err
-		}
-		if len(b) < 32 {
-			return n, fmt.Errorf("cannot understand the status of %s: %d bytes", dir, len(b))
-		}
-		if [8]byte(b[24:32]) != [8]byte{} {
-			n++
-		}
-	}
-	return n, nil
+func (i s6Instance) status(context.Context) (func() (int, error), error) {
+	return statusFiles(i.job, func(b []byte) bool { return len(b) >= 32 && [8]byte(b[24:32]) != [8]byte{} })
 }
 
 func (i s6Instance) command() []string {

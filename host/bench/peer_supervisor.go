@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -60,9 +58,9 @@ type supervisorInstance struct {
 func (i supervisorInstance) root() int    { return i.pid }
 func (i supervisorInstance) logs() string { return i.job.logDir() }
 
-func (i supervisorInstance) status(ctx context.Context) (int, error) {
+func (i supervisorInstance) status(ctx context.Context) (func() (int, error), error) {
 	answer, err := i.call(ctx, "supervisor.getAllProcessInfo")
-	return strings.Count(answer, "<string>RUNNING</string>"), err
+	return func() (int, error) { return strings.Count(answer, "<string>RUNNING</string>"), nil }, err
 }
 
 func (i supervisorInstance) command() []string {
@@ -84,25 +82,8 @@ func (i supervisorInstance) state(ctx context.Context) (string, error) {
 
 // call is one call without arguments, on a connection of its own.
 func (i supervisorInstance) call(ctx context.Context, method string) (string, error) {
-	client := http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", i.job.path("s"))
-		},
-	}}
 	body := "<?xml version='1.0'?><methodCall><methodName>" + method + "</methodName><params></params></methodCall>"
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://supervisor/RPC2", strings.NewReader(body))
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Content-Type", "text/xml")
-	res, err := client.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
+	answer, err := unixHTTP(ctx, i.job.path("s"), http.MethodPost, "/RPC2", body)
 	if err == nil && bytes.Contains(answer, []byte("<fault>")) {
 		err = fmt.Errorf("%s: %.200s", method, answer)
 	}

@@ -152,6 +152,8 @@ func title(cell string, s scale) string {
 	switch cell {
 	case cellRestart:
 		return fmt.Sprintf("%s: after kill -9 of a child of %v", cell, s.Stable)
+	case cellRestartGo:
+		return fmt.Sprintf("%s: the same with a Go program as the child", cell)
 	case cellYoung:
 		return fmt.Sprintf("%s: after kill -9 of a child of %v", cell, youngAge)
 	case cellFew:

@@ -65,6 +65,8 @@ func metrics() []metric {
 		[]metric{
 			{cellRestart, "median", "ms", 2, median, roleFloor},
 			{cellRestart, "p99", "ms", 2, high, roleFloor},
+			{cellRestartGo, "median", "ms", 2, median, roleFloor},
+			{cellRestartGo, "p99", "ms", 2, high, roleFloor},
 			{cellYoung, "median", "ms", 2, median, roleFloor},
 			{cellYoung, "p99", "ms", 2, high, roleFloor},
 		},

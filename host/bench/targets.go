@@ -30,6 +30,8 @@ func targets() []target {
 	return slices.Concat([]target{
 		{cell: cellRestart, name: "median", ratio: true, limit: 1.3},
 		{cell: cellRestart, name: "p99", ratio: true, limit: 1.3},
+		{cell: cellRestartGo, name: "median", ratio: true, limit: 1.3},
+		{cell: cellRestartGo, name: "p99", ratio: true, limit: 1.3},
 		{cell: cellMany, name: "start", ratio: true, limit: 1.35},
 		{cell: cellMany, name: "memory a child", limit: 25},
 		{cell: cellMany, name: "stop", limit: 0.3},

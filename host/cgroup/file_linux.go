@@ -21,7 +21,14 @@ import (
 // million of them stay below.
 const maxFile = 8 << 20
 
-func readFile(name string) (string, error) {
+// readFile reads a file of the kernel that it writes in one go: what comes short
+// was the end.
+func readFile(name string) (string, error) { return read(name, true) }
+
+// readList reads one that it writes piece by piece.
+func readList(name string) (string, error) { return read(name, false) }
+
+func read(name string, shortEnds bool) (string, error) {
 	fd, err := open(name, unix.O_RDONLY)
 	if err != nil {
 		return "", err
@@ -34,10 +41,10 @@ func readFile(name string) (string, error) {
 		if err != nil {
 			return "", &os.PathError{Op: "read", Path: name, Err: err}
 		}
-		if n == 0 {
+		text = append(text, buf[:n]...)
+		if n == 0 || shortEnds && n < len(buf) {
 			break
 		}
-		text = append(text, buf[:n]...)
 	}
 	return string(text), nil
 }
@@ -81,7 +88,7 @@ func missing(err error) bool {
 // readPids reads a list of processes. Those that our namespace cannot name are
 // left out.
 func readPids(name string) ([]int, error) {
-	text, err := readFile(name)
+	text, err := readList(name)
 	if err != nil {
 		return nil, err
 	}

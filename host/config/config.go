@@ -195,3 +195,7 @@ func LevelName(level slog.Level) string {
 }
 
 func levels() []string { return []string{"debug", "info", "warn", "error"} }
+
+// Content is everything that was set in files, environment and flags, merged, as
+// JSON, for services that share it with a framework.
+func (c *Config) Content() []byte { return c.content }

@@ -16,11 +16,10 @@
 // to be there: hosts are looked up, executables found, and so are users, folders and
 // files of variables, with the rights of this process. So a [Config] holds absolute
 // paths and numbers, and nothing of it is left to interpret; only unix sockets wait
-// for [Config.Resolve]. Files are read once; a goframe user's g.Cfg() is given the
-// same content by [ShareWithGoframe].
+// for [Config.Resolve]. Files are read once; services that share the
+// content with a framework are given [Config.Content].
 //
 // The host imports it, and the command line for its checks; it imports
-// host/rundir. All functions may be called concurrently, except
-// [ShareWithGoframe]; a [Config] is not changed once [Load] has returned it and
-// may be read from any goroutine.
+// host/rundir. All functions may be called concurrently; a [Config] is not changed
+// once [Load] has returned it and may be read from any goroutine.
 package config

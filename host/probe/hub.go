@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/dserver/dserver/internal/inherit"
@@ -24,7 +25,9 @@ const (
 // Hub is the receiving end of NOTIFY_SOCKET for any number of programs. It finds
 // out by the sender's number, which is the kernel's word, whose process has
 // spoken: one that was added itself, or one in its control group, in its session,
-// or that descends from it. Notices of anybody else are counted and dropped.
+// or that descends from it. Notices of anybody else are counted and dropped; so are
+// those of a helper that is dead and reaped before it can be looked up, unless it
+// waits until it was heard (BARRIER=1), as systemd-notify does.
 type Hub struct {
 	listener *inherit.NotifyListener
 
@@ -71,17 +74,38 @@ type Member struct {
 
 // ListenHub opens the socket at path, for senders of any user: a program may run as
 // somebody else, and it is not the right to send that counts. See
-// [inherit.ListenNotify] about what may be in the way there.
+// [inherit.ListenNotify] about what may be in the way there, and about abstract
+// addresses (@NAME), which are reached without a right to any folder.
 func ListenHub(ctx context.Context, path string) (*Hub, error) {
 	listener, err := inherit.ListenNotify(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(path, 0o666); err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot open %s to all: %w", path, err), listener.Close())
+	if !strings.HasPrefix(path, "@") {
+		if err := os.Chmod(path, 0o666); err != nil {
+			return nil, errors.Join(fmt.Errorf("cannot open %s to all: %w", path, err), listener.Close())
+		}
 	}
-	return &Hub{listener: listener, members: make(map[int]*Member), barriers: make(map[string]chan struct{})}, nil
+	return newHub(listener), nil
 }
+
+// AdoptHub goes on with the socket of a former Hub, which listened on path. It works
+// on a copy; c stays open.
+func AdoptHub(c syscall.Conn, path string) (*Hub, error) {
+	listener, err := inherit.HoldNotify(c, path)
+	if err != nil {
+		return nil, err
+	}
+	return newHub(listener), nil
+}
+
+func newHub(listener *inherit.NotifyListener) *Hub {
+	return &Hub{listener: listener, members: make(map[int]*Member), barriers: make(map[string]chan struct{})}
+}
+
+// Conn is the socket, for [AdoptHub] in a process that goes on in our place. It
+// stays the Hub's own.
+func (h *Hub) Conn() syscall.Conn { return h.listener }
 
 // Path is what programs get as NOTIFY_SOCKET.
 func (h *Hub) Path() string { return h.listener.Path() }

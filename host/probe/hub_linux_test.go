@@ -266,8 +266,12 @@ func TestMainProcessIsBelievedOfTheSameProgramOnly(t *testing.T) {
 	other := launchSelf(t, h.Path(), "say")
 	for pid, believed := range map[int]bool{1: false, os.Getpid(): false, other.Process.Pid: false, 0: true} {
 		c := exec.Command("/bin/sh", "-c", `
-			if [ "$2" = 0 ]; then sleep 1000 & set -- "$1" "" $!; fi
-			"$1" "MAINPID=${2:-$3}" "STATUS=${2:-$3}" </dev/null; [ -n "$3" ] && { read end; kill $3; }`, "sh", os.Args[0], strconv.Itoa(pid))
+			exec 4<&0
+			target=$2
+			if [ $target = 0 ]; then sleep 1000 & target=$!; fi
+			"$1" MAINPID=$target STATUS=$target <&4 &
+			wait $!
+			[ "$2" = 0 ] && kill $target`, "sh", os.Args[0], strconv.Itoa(pid))
 		c.Env = append(os.Environ(), standIn+"=say", "GORACE=atexit_sleep_ms=0")
 		p := launch(t, h.Path(), c)
 		box, _ := watch(t, h, probe.Source{Pid: p.Process.Pid})
@@ -284,38 +288,27 @@ func TestMainProcessIsBelievedOfTheSameProgramOnly(t *testing.T) {
 
 func TestNamedMainProcessSpeaksAsWell(t *testing.T) {
 	h := hub(t)
-	// The named one has left the family: it has a session of its own, and its
-	// parent, which had named it, is gone.
-	c := exec.Command("/bin/sh", "-c", `
-		setsid sh -c 'read go < "$1"; "$0" "STATUS=I am the one" </dev/null; echo told >&2' "$1" "$2" 2>&1 >/dev/null </dev/null &
-		"$1" "MAINPID=$!" </dev/null; cat "$2" >/dev/null; exit`, "sh", os.Args[0], "FIFO")
-	dir := t.TempDir()
-	for i, a := range c.Args {
-		if a == "FIFO" {
-			c.Args[i] = filepath.Join(dir, "go")
-		}
-	}
-	if err := unix.Mkfifo(filepath.Join(dir, "go"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c.Env = append(os.Environ(), standIn+"=say", "GORACE=atexit_sleep_ms=0")
-	p := launch(t, h.Path(), c)
+	p := launchSelf(t, h.Path(), "successor")
 	box, _ := watch(t, h, probe.Source{Pid: p.Process.Pid})
-	p.line(t)
+	if got := p.line(t); got != "named" {
+		t.Fatalf("it said %q", got)
+	}
 	got := box.list(t, h)
 	if len(got) != 1 || got[0].MainPid == 0 {
 		t.Fatalf("got %+v", got)
 	}
-	// Its reader and the shell's take one line each.
-	if err := os.WriteFile(filepath.Join(dir, "go"), []byte("go\n"), 0); err != nil {
+	// Once the one has ended, nothing but its word ties the other to it.
+	if _, err := p.in.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"told"} {
-		if got := p.line(t); got != want {
-			t.Fatalf("it said %q", got)
-		}
+	if err := unix.Waitid(unix.P_PID, p.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
 	}
-	if got := box.list(t, h); len(got) != 2 || got[1].Status != "I am the one" {
+	if _, err := p.in.Write([]byte("go\n")); err != nil {
+		t.Fatal(err)
+	}
+	p.line(t)
+	if got := box.list(t, h); len(got) != 2 || got[1].Status != "I am the one" || got[1].Pid != got[0].MainPid {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -399,6 +392,37 @@ func TestDrainDoesNotHang(t *testing.T) {
 	}
 	if err := h.Drain(limit(t)); err == nil {
 		t.Error("it is closed, and all was handled")
+	}
+}
+
+func TestHubGoesFromHandToHand(t *testing.T) {
+	for _, prefix := range []string{"", "@"} {
+		path := prefix + filepath.Join(t.TempDir(), "n")
+		former, err := probe.ListenHub(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := launchSelf(t, former.Path(), "say", "READY=1", "STATUS=while nobody listened")
+		p.line(t)
+		h, err := probe.AdoptHub(former.Conn(), former.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error, 1)
+		go func() { served <- h.Serve() }()
+		box, _ := watch(t, h, probe.Source{Pid: p.Process.Pid})
+		if got := box.list(t, h); len(got) != 2 || !got[0].Ready || got[1].Status != "while nobody listened" {
+			t.Errorf("got %+v", got)
+		}
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		if err := former.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

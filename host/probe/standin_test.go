@@ -1,9 +1,12 @@
+//go:build linux
+
 package probe_test
 
 import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -11,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/dserver/dserver/internal/inherit"
 )
@@ -21,6 +26,9 @@ func standIns() map[string]func(args []string) error {
 		"say":    say,
 		"nested": sayNested,
 		"count":  count,
+
+		"successor":  nameSuccessor,
+		"afterwards": sayAfterwards,
 	}
 }
 
@@ -58,6 +66,48 @@ func sayNested(args []string) error {
 	return c.Run()
 }
 
+// nameSuccessor starts a process in a session of its own, names it, and ends when a
+// byte comes.
+func nameSuccessor([]string) error {
+	c, err := self("afterwards", strconv.Itoa(os.Getpid()))
+	if err != nil {
+		return err
+	}
+	c.Stdin, c.Stdout = os.Stdin, os.Stdout
+	if err := c.Start(); err != nil {
+		return err
+	}
+	if err := tell(fmt.Sprint("MAINPID=", c.Process.Pid)); err != nil {
+		return err
+	}
+	fmt.Println("named")
+	_, err = os.Stdin.Read(make([]byte, 1))
+	return err
+}
+
+// sayAfterwards says who it is once its parent is gone and it is told to.
+func sayAfterwards(args []string) error {
+	parent, err := unix.PidfdOpen(os.Getppid(), 0)
+	if err != nil {
+		return err
+	}
+	if strconv.Itoa(os.Getppid()) == args[0] {
+		if n, err := unix.Poll([]unix.PollFd{{Fd: int32(parent), Events: unix.POLLIN}}, 20_000); n != 1 {
+			return fmt.Errorf("the parent lives on: %v", err)
+		}
+	}
+	in := bufio.NewReader(os.Stdin)
+	if _, err := in.ReadString('\n'); err != nil {
+		return err
+	}
+	if err := tell("STATUS=I am the one"); err != nil {
+		return err
+	}
+	fmt.Println("said")
+	in.ReadString('\n')
+	return nil
+}
+
 // count says numbers, in order, and dies at once.
 func count(args []string) error {
 	most, err := strconv.Atoi(args[0])
@@ -90,7 +140,7 @@ func self(name string, args ...string) (*exec.Cmd, error) {
 type program struct {
 	*exec.Cmd
 	out *bufio.Reader
-	end func()
+	in  io.Writer
 }
 
 // launch starts a command whose notices go to socket.
@@ -121,7 +171,7 @@ func launch(t testing.TB, socket string, c *exec.Cmd, environ ...string) *progra
 		defer timer.Stop()
 		c.Wait()
 	})
-	return &program{Cmd: c, out: bufio.NewReader(out), end: func() { in.Close() }}
+	return &program{Cmd: c, out: bufio.NewReader(out), in: in}
 }
 
 // launchSelf starts a stand-in.

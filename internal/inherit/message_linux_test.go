@@ -58,6 +58,76 @@ func TestNotifyAbstract(t *testing.T) {
 	}
 }
 
+func TestListenNotifyAbstract(t *testing.T) {
+	name := "@" + filepath.Join(t.TempDir(), "n")
+	l, err := inherit.ListenNotify(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var taken *inherit.InUseError
+	if _, err := inherit.ListenNotify(t.Context(), name); !errors.As(err, &taken) {
+		t.Errorf("a second one: %v", err)
+	}
+	if err := inherit.Notify(t.Context(), l.Path(), "READY=1"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := l.Receive(); err != nil || got.Pid != os.Getpid() || !slices.Equal(got.Lines, []string{"READY=1"}) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHoldNotifyGoesOn(t *testing.T) {
+	for _, prefix := range []string{"", "@"} {
+		path := prefix + filepath.Join(t.TempDir(), "n")
+		former, err := inherit.ListenNotify(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := inherit.Notify(t.Context(), path, "STATUS=for whoever comes"); err != nil {
+			t.Fatal(err)
+		}
+		l, err := inherit.HoldNotify(former, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := l.Receive()
+		if err != nil || got.Pid != os.Getpid() || !slices.Equal(got.Lines, []string{"STATUS=for whoever comes"}) {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Lstat(path); prefix == "" && !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the file is left: %v", err)
+		}
+		if err := former.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestHoldNotifyRefusesWhatIsNone(t *testing.T) {
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packets.Close()
+	if _, err := inherit.HoldNotify(packets.(syscall.Conn), "@any"); err == nil {
+		t.Error("a UDP socket was taken")
+	}
+	l := notifyListener(t)
+	if _, err := inherit.HoldNotify(l, l.Path()+"x"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a path that is not there: %v", err)
+	}
+	if _, err := inherit.HoldNotify(closedConn{}, "@any"); err == nil {
+		t.Error("what is closed was taken")
+	}
+}
+
 func TestNotifyWithoutManagerDoesNothing(t *testing.T) {
 	if err := inherit.Notify(t.Context(), "", "READY=1"); err != nil {
 		t.Error(err)

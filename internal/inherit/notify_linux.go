@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,41 +16,77 @@ import (
 type NotifyListener struct {
 	conn  *net.UnixConn
 	path  string
-	bound os.FileInfo
+	bound os.FileInfo // nil for an abstract address, which has no file
 }
 
 // ListenNotify opens a notify socket at path, readable for our own user only. What
-// may be in the way there is treated as [Listen] treats it.
+// may be in the way there is treated as [Listen] treats it. A path that begins with
+// @ is an abstract address, which every user on this machine can reach.
 func ListenNotify(ctx context.Context, path string) (*NotifyListener, error) {
-	if err := clearPath(ctx, path); err != nil {
-		return nil, err
+	if !abstract(path) {
+		if err := clearPath(ctx, path); err != nil {
+			return nil, err
+		}
 	}
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: path})
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on unixgram://%s: %w", path, reason(err))
+		return nil, refused("unixgram", path, err)
 	}
 	l := &NotifyListener{conn: conn, path: path}
-	if err := l.prepare(); err != nil {
-		return nil, fmt.Errorf("cannot listen on unixgram://%s: %w", path, errors.Join(err, conn.Close(), os.Remove(path)))
+	if err := l.prepare(0o600); err != nil {
+		if !abstract(path) {
+			err = errors.Join(err, os.Remove(path))
+		}
+		return nil, fmt.Errorf("cannot listen on unixgram://%s: %w", path, errors.Join(err, conn.Close()))
 	}
 	return l, nil
 }
 
-func (l *NotifyListener) prepare() error {
-	if err := os.Chmod(l.path, 0o600); err != nil {
-		return err
-	}
-	bound, err := os.Lstat(l.path)
+// HoldNotify goes on with the notify socket of a former master of this instance:
+// what was sent meanwhile waits in it. path is what that one listened on. It works
+// on a copy; c stays open.
+func HoldNotify(c syscall.Conn, path string) (*NotifyListener, error) {
+	packets, err := PacketConn(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	l.bound = bound
+	conn, ok := packets.(*net.UnixConn)
+	if !ok || conn.LocalAddr().Network() != "unixgram" {
+		return nil, errors.Join(fmt.Errorf("cannot receive notices on %s: it is a socket of another kind", packets.LocalAddr().Network()), packets.Close())
+	}
+	l := &NotifyListener{conn: conn, path: path}
+	if err := l.prepare(0); err != nil {
+		return nil, fmt.Errorf("cannot listen on unixgram://%s: %w", path, errors.Join(err, conn.Close()))
+	}
+	return l, nil
+}
+
+func abstract(path string) bool { return strings.HasPrefix(path, "@") }
+
+// prepare makes the kernel name senders, and remembers the socket's file, whose mode
+// it sets unless that is 0.
+func (l *NotifyListener) prepare(mode os.FileMode) error {
 	number, err := Number(l.conn)
 	if err != nil {
 		return err
 	}
-	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(number), unix.SOL_SOCKET, unix.SO_PASSCRED, 1))
+	if err := unix.SetsockoptInt(int(number), unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
+		return os.NewSyscallError("setsockopt", err)
+	}
+	if abstract(l.path) {
+		return nil
+	}
+	if mode != 0 {
+		if err := os.Chmod(l.path, mode); err != nil {
+			return err
+		}
+	}
+	l.bound, err = os.Lstat(l.path)
+	return err
 }
+
+// SyscallConn gives the socket, to be handed to a later master; see [HoldNotify].
+func (l *NotifyListener) SyscallConn() (syscall.RawConn, error) { return l.conn.SyscallConn() }
 
 // Path is what children get as NOTIFY_SOCKET.
 func (l *NotifyListener) Path() string { return l.path }
@@ -89,6 +127,9 @@ func credentials(control []byte) (*unix.Ucred, bool) {
 func (l *NotifyListener) Close() error {
 	if err := l.conn.Close(); err != nil {
 		return err
+	}
+	if l.bound == nil {
+		return nil
 	}
 	return unlink(l.path, l.bound)
 }

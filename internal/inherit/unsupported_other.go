@@ -84,6 +84,16 @@ func ListenNotify(context.Context, string) (*NotifyListener, error) {
 	return nil, unsupported("listen for notices")
 }
 
+// HoldNotify is not supported on this system.
+func HoldNotify(syscall.Conn, string) (*NotifyListener, error) {
+	return nil, unsupported("listen for notices")
+}
+
+// SyscallConn is not supported on this system.
+func (*NotifyListener) SyscallConn() (syscall.RawConn, error) {
+	return nil, unsupported("hand over a socket")
+}
+
 // Path is empty.
 func (*NotifyListener) Path() string { return "" }
 

@@ -37,7 +37,7 @@ type master struct {
 	groups   *cgroup.Tree
 	keepers  *group.Group // keep programs; they outlive the order to stop
 	programs *program.Set
-	wanted   wishes // as it was remembered from before
+	spared   []string // programs that the start was not for
 	restored bool   // programs of another master stand still here
 	fleet    *fleet
 	reloads  *reloader
@@ -86,6 +86,7 @@ type master struct {
 	mu        sync.Mutex
 	state     string
 	plan      *plan
+	wanted    wishes            // as they are remembered
 	ordered   bool              // a successor got the order to open
 	opened    bool              // its first generations serve
 	upgrading int               // ID of the upgrade that is under way
@@ -261,7 +262,7 @@ func (m *master) warn(p *plan) {
 // sayStarted tells whoever started the instance that it is ready.
 func (m *master) sayStarted() {
 	ctx := context.Background()
-	s := cli.Started{Info: m.Info(ctx), Sandboxes: m.Sandboxes(ctx), Ready: time.Since(m.started)}
+	s := cli.Started{Info: m.Info(ctx), Sandboxes: m.Sandboxes(ctx), Programs: m.Programs(ctx, ctl.Detail{}), Ready: time.Since(m.started)}
 	if m.herald != nil {
 		m.herald.say(daemonWord{Started: &s})
 	} else if m.options.Ready != nil {

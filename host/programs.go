@@ -32,7 +32,7 @@ func (m *master) newPrograms() (*program.Set, error) {
 			l := m.limits()
 			return program.Limits{Ready: l.Ready, Probation: l.Probation, Stop: l.Stop}
 		},
-		Publish: func(e program.Event) { m.events.publish(programEvent(e)) },
+		Publish: m.events.publishProgram,
 		Outside: m.awaitWorker, Essential: m.essentialEnded,
 	})
 }
@@ -102,7 +102,10 @@ func (p *plan) sandboxesOf(app string) (names []string) {
 // applyPrograms brings the programs to a plan and gives what went wrong, a
 // sentence each.
 func (m *master) applyPrograms(ctx context.Context, p *plan) (failed []program.Result) {
-	for _, r := range m.programs.Apply(ctx, p.config.Programs, p.config.Groups, m.wanted.Stopped, m.wanted.Scale) {
+	m.mu.Lock()
+	stopped, scale := m.wanted.forPrograms()
+	m.mu.Unlock()
+	for _, r := range m.programs.Apply(ctx, p.config.Programs, p.config.Groups, stopped, scale) {
 		if r.Err != nil {
 			failed = append(failed, r)
 		}

@@ -17,7 +17,11 @@ var _ ctl.Master = (*master)(nil)
 // Reload implements ctl.Operator.
 func (m *master) Reload(ctx context.Context, r ctl.ReloadRequest) (ctl.ReloadResult, error) {
 	if j, ok := m.reloads.resume(r.Resume); ok && r.Resume > 0 {
-		return m.await(ctx, j, r.Resume < j.id)
+		result, err := m.await(ctx, j, r.Resume < j.id)
+		if result.Outcome == ctl.OutcomeMoved {
+			result.ID = r.Resume // what has taken its place stays known over another upgrade
+		}
+		return result, err
 	}
 	r.Resume = 0 // the reload it asks for was lost with its process: make it anew
 	j, err := m.reloads.submit(r)

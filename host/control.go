@@ -42,6 +42,7 @@ const (
 	routeStop    = "/worker/stop"    // CALL nameRequest -> sandbox.Report
 	routeRestart = "/worker/restart" // CALL nameRequest -> sandbox.Report
 	routeLevel   = "/worker/level"   // CALL levelRequest
+	routeServed  = "/worker/served"  // CALL -> int64: how many requests were answered
 	routeLeft    = "/worker/left"    // CALL legacy, to a successor: what the former master had to cut
 )
 

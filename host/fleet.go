@@ -30,7 +30,8 @@ type fleet struct {
 	cutAll    context.CancelFunc
 
 	mu       sync.Mutex
-	begun    int // generations that slots had before this process
+	begun    int            // generations that slots had before this process
+	numbers  map[string]int // likewise, for slots of another master
 	slots    []*slot
 	coming   []entry      // of the transition that runs
 	retiring []retirement // oldest first
@@ -52,7 +53,7 @@ type retirement struct {
 }
 
 func newFleet(g *group.Group, r runner, events *hub, l func() limits) *fleet {
-	f := &fleet{runner: r, events: events, group: g, limits: l}
+	f := &fleet{runner: r, events: events, group: g, limits: l, numbers: make(map[string]int)}
 	f.retireCtx, f.cutAll = context.WithCancel(context.WithoutCancel(g.Context()))
 	return f
 }
@@ -76,7 +77,16 @@ func (f *fleet) slot(worker string, instance int) *slot {
 			return s
 		}
 	}
-	return newSlot(f, worker, instance, f.begun)
+	return newSlot(f, worker, instance, max(f.begun, f.numbers[slotName(worker, instance)]))
+}
+
+// seen notes that a generation of a slot was begun by another master: no other may
+// have its number.
+func (f *fleet) seen(worker string, instance, generation int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	name := slotName(worker, instance)
+	f.numbers[name] = max(f.numbers[name], generation)
 }
 
 // without leaves out the workloads of slots in which something serves.

@@ -21,6 +21,7 @@ type generation struct {
 	work    workload
 	run     instance
 	started time.Time
+	due     time.Time // when it is replaced for its age; the recycler's alone
 	events  *hub
 
 	ready chan struct{}   // closed when the state has become ready

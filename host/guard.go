@@ -48,7 +48,7 @@ func (m *master) restore() {
 	if err := m.restoreControl(); err != nil {
 		m.log.Error("cannot make the control socket again", "error", err)
 	}
-	if err := m.writeState(); err != nil {
+	if err := m.rewriteState(); err != nil {
 		m.log.Error("cannot write the state again", "error", err)
 	}
 	if m.sockets.forgetVanished() > 0 {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -68,8 +69,10 @@ type master struct {
 	lifeline  *os.File   // to the launcher; nil if there is none
 	herald    *herald    // to whoever started it in the background; nil if nobody did
 
-	dirty   chan struct{} // capacity 1: state.json is to be written
-	writing sync.Mutex    // of state.json
+	dirty     chan struct{} // capacity 1: state.json is to be written
+	writing   sync.Mutex    // of state.json; guards the following
+	written   []byte        // what it says
+	entrusted bool          // a successor writes it
 
 	callers *callers
 	signals chan os.Signal
@@ -117,6 +120,9 @@ func (m *master) run(ctx context.Context) error {
 	m.group.Go("start", m.begin)
 	m.group.Go("guard", m.guard)
 	m.group.Go("state", m.keepState)
+	if m.workers != nil {
+		m.group.Go("recycling", m.recycle)
+	}
 	m.group.Go("orphans", m.spawner.ReapOrphans)
 	m.group.Go("watchdog", m.feedWatchdog)
 	m.stand(ctx)
@@ -203,7 +209,18 @@ func (m *master) begin(ctx context.Context) {
 	if m.former != nil {
 		m.renewAdopted(m.former)
 	}
+	m.group.Go("settle", settle)
 	m.sayStarted()
+}
+
+// settleAfter is how long after a start it has become quiet.
+const settleAfter = 2 * time.Second
+
+// settle gives the memory back that the start has taken and nobody needs again.
+func settle(ctx context.Context) {
+	if wait(ctx, settleAfter) {
+		debug.FreeOSMemory()
+	}
 }
 
 // bringUp starts programs and workers, each when what it needs is there. Programs

@@ -38,8 +38,10 @@ const seekInterval = 200 * time.Millisecond
 var errUnwelcome = errors.New("the new master does not know this worker")
 
 // keepLine goes over to the next master whenever the session with one ends. It
-// returns when the worker has drained, or when no master was there in time.
+// returns when the worker has drained, or when there is a master that does not want
+// it.
 func (g *agent) keepLine(ctx context.Context, s *workerSockets) {
+	defer g.leave()
 	defer g.line.end()
 	for {
 		session, _ := g.line.current()
@@ -52,6 +54,10 @@ func (g *agent) keepLine(ctx context.Context, s *workerSockets) {
 		}
 		if g.hasDrained() {
 			return // the master has its report, or is not there to want it
+		}
+		if !g.opened.Load() {
+			g.log.Warn("the master has gone before it ordered this worker to serve")
+			return
 		}
 		if err := g.seek(ctx, s); err != nil {
 			g.log.Warn("there is no master any more", "error", err)
@@ -69,27 +75,28 @@ func (g *agent) hasDrained() bool {
 	}
 }
 
-// seek looks for a master until there is one, for as long as a worker may serve
-// without.
+// seek looks for a master until there is one. When none has come for as long as a
+// worker may serve without, it lets the worker drain, and goes on looking meanwhile:
+// a master that comes then waits for what runs.
 func (g *agent) seek(ctx context.Context, s *workerSockets) error {
-	if !g.opened.Load() {
-		return errors.New("it had not been ordered to serve")
-	}
-	ctx, cancel := context.WithTimeout(ctx, g.home.Grace)
-	defer cancel()
+	grace := time.NewTimer(g.home.Grace)
+	defer grace.Stop()
+	again := time.NewTicker(seekInterval)
+	defer again.Stop()
 	for {
 		err := g.present(ctx, s)
 		if err == nil || errors.Is(err, errUnwelcome) {
 			return err
 		}
-		again := time.NewTimer(seekInterval)
 		select {
 		case <-again.C:
+		case <-grace.C:
+			g.log.Warn("no master has come: this worker finishes what runs and ends", "orphan_grace", g.home.Grace)
+			g.draining.Store(true) // a master that comes from now on must not take it for one that serves
+			g.leave()
 		case <-g.drained:
-			again.Stop()
 			return err
 		case <-ctx.Done():
-			again.Stop()
 			return err
 		}
 	}
@@ -98,6 +105,8 @@ func (g *agent) seek(ctx context.Context, s *workerSockets) error {
 // present offers this worker to whoever receives at home, and begins a session
 // with that master.
 func (g *agent) present(ctx context.Context, s *workerSockets) error {
+	ctx, cancel := context.WithTimeout(ctx, admissionLimit)
+	defer cancel()
 	var d net.Dialer
 	dialled, err := d.DialContext(ctx, "unixpacket", g.home.Path)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"time"
@@ -54,7 +55,8 @@ func newReborn(ctx context.Context, a *App, t *reexec.Taken, stdout, stderr io.W
 	m.plan.apps = apps
 	m.reborn = h
 	m.started, m.notify, m.watchdog, m.private, m.path = given.Started, given.Notify, given.Watchdog, given.Environ, h.left.Path
-	m.plan.stopped, m.plan.levels = h.left.Stopped, h.left.Levels
+	maps.Copy(m.plan.stopped, h.left.Stopped)
+	maps.Copy(m.plan.levels, h.left.Levels)
 	m.counts, m.commits = h.left.Baton.Reloads, h.left.Baton.Commits
 	m.events.goOn(h.left.Baton.Events)
 	return m, h.takeBuilds(m)

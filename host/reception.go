@@ -16,7 +16,7 @@ import (
 	"github.com/dserver/dserver/internal/inherit"
 )
 
-// admissionLimit is how long a worker may take to introduce itself.
+// admissionLimit is how long a worker and a master may take to introduce themselves.
 const admissionLimit = 5 * time.Second
 
 // reception is where workers come whose session with a master has ended: those

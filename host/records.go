@@ -1,7 +1,9 @@
 package host
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -103,6 +105,10 @@ func (f *fleet) records(process func(*supervise.Process) supervise.Record) []wor
 // and is not in it is found by its mark.
 const noteInterval = 20 * time.Millisecond
 
+// noteShare is how many times as long as the last writing took the next one waits:
+// thousands of processes that start at once must not wait for their own records.
+const noteShare = 20
+
 // noteChange is a consumer of events: what there is has changed.
 func (m *master) noteChange(Event, ctl.Event) {
 	select {
@@ -119,21 +125,59 @@ func (m *master) keepState(ctx context.Context) {
 			return
 		case <-m.dirty:
 		}
+		began := time.Now()
 		if m.owns() {
 			if err := m.writeState(); err != nil {
 				m.log.Warn("cannot write the state", "error", err)
 			}
 		}
-		if !wait(ctx, noteInterval) {
+		if !wait(ctx, max(noteInterval, noteShare*time.Since(began))) {
 			return
 		}
 	}
 }
 
-// writeState writes down what another master would have to know.
+// writeState writes down what another master would have to know, unless that lies
+// there already or is another process' to say.
 func (m *master) writeState() error {
 	m.writing.Lock()
 	defer m.writing.Unlock()
+	if m.entrusted {
+		return nil
+	}
+	text, err := json.Marshal(m.stateRecord())
+	if err != nil {
+		return fmt.Errorf("cannot write down what there is: %w", err)
+	}
+	if bytes.Equal(text, m.written) {
+		return nil
+	}
+	if err := m.dir.WriteState(json.RawMessage(text)); err != nil {
+		return err
+	}
+	m.written = text
+	return nil
+}
+
+// rewriteState is writeState after state.json has vanished.
+func (m *master) rewriteState() error {
+	m.writing.Lock()
+	m.written = nil
+	m.writing.Unlock()
+	return m.writeState()
+}
+
+// entrustState leaves state.json to a successor from now on, or takes it back.
+func (m *master) entrustState(entrusted bool) {
+	m.writing.Lock()
+	m.entrusted = entrusted
+	m.writing.Unlock()
+	if !entrusted {
+		m.noteChange(nil, ctl.Event{})
+	}
+}
+
+func (m *master) stateRecord() stateRecord {
 	p := m.currentPlan()
 	s := stateRecord{
 		Name: m.dir.Name, Mode: string(p.config.Mode), Pid: os.Getpid(), Build: p.build.id(), Config: p.hash(),
@@ -146,7 +190,7 @@ func (m *master) writeState() error {
 	for _, h := range m.sockets.list() {
 		s.Sockets = append(s.Sockets, h.socketKey)
 	}
-	return m.dir.WriteState(s)
+	return s
 }
 
 // formerState is what a master left behind that was killed; nil if none was.

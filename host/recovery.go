@@ -53,22 +53,43 @@ func invocations(all []*found) map[string]bool {
 // takes the sockets back that they hold and this master does not.
 func (m *master) awaitWorkers(ctx context.Context, keys []socketKey) {
 	for _, f := range m.found {
-		m.doors.expect(f.Assignment.Home.Token, func(v visitor) { f.came <- v })
+		m.doors.expect(f.Assignment.Home.Token, f.arrive)
 	}
 	m.doors.open()
 	ctx, cancel := context.WithTimeout(ctx, comingLimit)
 	defer cancel()
 	for _, f := range m.found {
-		if f.State != Serving.String() && f.State != Draining.String() {
-			continue // it never served: it is ended and started anew
+		if f.State != Starting.String() { // else it was not ordered to serve: it ends by itself
+			m.awaitFound(ctx, f, keys)
 		}
+	}
+}
+
+// awaitFound waits for one worker to come, or to end.
+func (m *master) awaitFound(ctx context.Context, f *found, keys []socketKey) {
+	for f.control == nil {
 		select {
 		case v := <-f.came:
 			if err := m.admit(f, v, keys); err != nil {
 				m.log.Warn("cannot go on with a worker of the former master", "worker", f.Worker, "pid", f.Pid, "error", err)
 			}
 		case <-f.process.Done():
+			return
 		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// arrive notes that the worker is at the reception. If it has been there before, it
+// has given up on that.
+func (f *found) arrive(v visitor) {
+	for {
+		select {
+		case f.came <- v:
+			return
+		case former := <-f.came:
+			_ = former.conn.Close()
 		}
 	}
 }
@@ -103,6 +124,9 @@ func (m *master) admit(f *found, v visitor, keys []socketKey) error {
 // adoptWorkers makes the found workers generations of this master's fleet. Those
 // that are of no use are ended, for new ones to take their place.
 func (m *master) adoptWorkers(ctx context.Context) {
+	for _, f := range m.found {
+		m.fleet.seen(f.Worker, f.Instance, f.Generation)
+	}
 	for _, f := range m.found {
 		if err := m.adoptWorker(ctx, f); err != nil {
 			m.log.Warn("a worker of the former master ends", "worker", f.Worker, "pid", f.Pid, "error", err)
@@ -142,6 +166,9 @@ func (m *master) adoptWorker(ctx context.Context, f *found) error {
 	g.goOn(i, f.Started)
 	m.fleet.group.Go("watch "+g.place().String(), func(context.Context) { g.watch() })
 	if p.Draining || f.State == Draining.String() {
+		if f.Drained.IsZero() { // it drains because nobody came
+			f.Drained = time.Now().Add(m.limits().Drain)
+		}
 		m.fleet.retireUntil(s, g, f.Drained)
 		return nil
 	}

@@ -162,6 +162,7 @@ func (m *master) apply(ctx context.Context, c change, began time.Time, result ct
 	if err := t.run(ctx); err != nil {
 		move()
 		m.control.serve()
+		m.entrustState(false)
 		undo()
 		return t.ready, err
 	}
@@ -191,6 +192,7 @@ func (m *master) entrust(t *transition, next *plan, move *func(), baton func() (
 	w.Baton = baton
 	t.beforeCommit = func(ctx context.Context) error {
 		m.control.pause()
+		m.entrustState(true)
 		*move, err = m.standStill(ctx)
 		if err != nil {
 			*move = func() {}

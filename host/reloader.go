@@ -28,7 +28,7 @@ type reloader struct {
 	cancel  context.CancelCauseFunc // of running
 	pending *reloadJob
 	held    bool          // another image of this process is to go on
-	handed  []*reloadJob  // that a predecessor had not answered, by ID
+	handed  []*reloadJob  // that a predecessor has sent callers of, by ID
 	wake    chan struct{} // capacity 1
 	closed  bool
 }
@@ -139,7 +139,11 @@ func (r *reloader) remark(j *reloadJob, text string) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, k := range append([]*reloadJob{j}, r.handed...) {
+	told := slices.Clone(r.handed)
+	if !slices.Contains(told, j) {
+		told = append(told, j)
+	}
+	for _, k := range told {
 		if k.id == j.id && k.result.Outcome != ctl.OutcomeMoved {
 			k.result.Remarks = append(k.result.Remarks, text)
 		}
@@ -178,7 +182,7 @@ func (r *reloader) close() {
 
 // queue is what a successor has to know of a reloader.
 type queue struct {
-	Done    *ctl.ReloadResult  `json:"done,omitempty"`    // of a reload that is over and was not answered
+	Done    []ctl.ReloadResult `json:"done,omitempty"`    // of reloads that are over and whose callers may still ask, by ID
 	Last    int                `json:"last"`              // ID given last
 	Pending *ctl.ReloadRequest `json:"pending,omitempty"` // of the reload that waits, whose ID is Last
 }
@@ -186,11 +190,32 @@ type queue struct {
 func (r *reloader) queue() queue {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	q := queue{Last: r.last}
+	q := queue{Last: r.last, Done: r.unasked()}
 	if r.pending != nil {
 		q.Pending = &r.pending.request
 	}
 	return q
+}
+
+// maxUnasked is how many results of former masters' reloads are kept for callers who
+// were sent on and do not come.
+const maxUnasked = 16
+
+// unasked gives the results of reloads that a former master has sent callers of.
+func (r *reloader) unasked() (done []ctl.ReloadResult) {
+	for _, j := range r.handed {
+		if j.over {
+			done = append(done, j.outcome())
+		}
+	}
+	return done[max(0, len(done)-maxUnasked):]
+}
+
+// outcome is the result as another process passes it on.
+func (j *reloadJob) outcome() ctl.ReloadResult {
+	result := j.result
+	result.Queued = j.queued
+	return result
 }
 
 // suspend gives the reloads that wait, for another image of this process to run
@@ -200,16 +225,21 @@ func (r *reloader) suspend() queue {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.held = true
-	q := queue{Last: r.last}
+	q := queue{Last: r.last, Done: r.unasked()}
 	for _, j := range []*reloadJob{r.running, r.pending} {
 		if j == nil || j.ended() {
 			continue
 		}
 		if j.over {
-			over := j.result
-			q.Done = &over
+			if !slices.Contains(r.handed, j) {
+				q.Done = append(q.Done, j.outcome())
+			}
 		} else {
-			q.Pending = &ctl.ReloadRequest{Names: j.request.Names, Binary: j.request.Binary, DryRun: j.request.DryRun}
+			names := j.request.Names
+			if q.Pending != nil {
+				names = mergeNames(q.Pending.Names, names)
+			}
+			q.Pending = &ctl.ReloadRequest{Names: names, Binary: j.request.Binary, DryRun: j.request.DryRun}
 		}
 		j.result = ctl.ReloadResult{ID: j.id, Outcome: ctl.OutcomeMoved}
 		close(j.done)
@@ -245,8 +275,8 @@ func (j *reloadJob) ended() bool {
 func (r *reloader) goOn(q queue) error {
 	r.mu.Lock()
 	r.handed = nil
-	if q.Done != nil {
-		j := &reloadJob{id: q.Done.ID, result: *q.Done, over: true, done: make(chan struct{})}
+	for _, result := range q.Done {
+		j := &reloadJob{id: result.ID, queued: result.Queued, result: result, over: true, done: make(chan struct{})}
 		close(j.done)
 		r.handed = append(r.handed, j)
 	}

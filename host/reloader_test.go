@@ -115,3 +115,77 @@ func TestMergedNamesCoverBoth(t *testing.T) {
 		t.Errorf("everything and b is everything, got %v", got)
 	}
 }
+
+// Three reloads, over two upgrades: the first is over when the first upgrade comes, the
+// third when the second one does, and nobody who was sent on asks before the end.
+func TestWhoWasSentOnFindsItsReloadAfterAnyNumberOfUpgrades(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, _ := slowReloads(t)
+		var second, third *reloader
+		upgrade := func(r, next *reloader) func(ctl.ReloadRequest, ctl.ReloadResult) string {
+			return func(ctl.ReloadRequest, ctl.ReloadResult) string {
+				q := r.suspend()
+				if err := next.goOn(q); err != nil {
+					t.Error(err)
+				}
+				return ""
+			}
+		}
+		second, _ = slowReloads(t)
+		third, _ = slowReloads(t)
+		first.after, second.after = upgrade(first, second), upgrade(second, third)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go first.loop(ctx)
+		jobs := []*reloadJob{submit(t, first, "a")}
+		synctest.Wait()
+		jobs = append(jobs, submit(t, first, "b"), submit(t, first, "c"))
+		for i, j := range jobs {
+			if got, err := j.wait(t.Context()); err != nil || got.Outcome != ctl.OutcomeMoved || got.ID != i+1 {
+				t.Errorf("caller %d was answered %+v, %v", i+1, got, err)
+			}
+		}
+		go second.loop(ctx)
+		time.Sleep(2 * time.Second) // of the bubble
+		for i, want := range []ctl.ReloadResult{{ID: 1}, {ID: 3, Queued: true}, {ID: 3, Queued: true}} {
+			j, ok := third.resume(i + 1)
+			if !ok {
+				t.Fatalf("caller %d is not known", i+1)
+			}
+			got, err := j.wait(t.Context())
+			if err != nil || got.Outcome != outcomeCommitted || got.ID != want.ID || got.Queued != want.Queued {
+				t.Errorf("caller %d got %+v, %v", i+1, got, err)
+			}
+		}
+	})
+}
+
+// A reload that waits for its turn and one that waits behind it become one.
+func TestWaitingReloadsBecomeOneOverAnUpgrade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := slowReloads(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go r.loop(ctx)
+		submit(t, r, "a")
+		synctest.Wait()
+		submit(t, r, "b")
+		q := r.suspend()
+		if q.Pending == nil || len(q.Pending.Names) != 2 || len(q.Done) != 0 || q.Last != 2 {
+			t.Errorf("the next image gets %+v", q)
+		}
+		if _, err := r.submit(ctl.ReloadRequest{}); !errors.Is(err, ctl.ErrRetry) {
+			t.Errorf("a reload that comes meanwhile: %v", err)
+		}
+		r.reopen(q)
+		synctest.Wait()
+		time.Sleep(3 * time.Second) // of the bubble
+		j, ok := r.resume(1)
+		if !ok {
+			t.Fatal("the reload is not known any more")
+		}
+		if got, err := j.wait(t.Context()); err != nil || got.ID != 2 || got.Outcome != outcomeCommitted {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+}

@@ -63,7 +63,10 @@ func (a *App) serveAsWorker(ctx context.Context, lines logfile.LineWriter, log *
 	sockets := newWorkerSockets(agent, given.passing, given.sockets)
 	keeping := group.New(ctx, nil)
 	keeping.Go("control line", func(ctx context.Context) { agent.keepLine(ctx, sockets) })
-	err = agent.run(ctx, a, as, sockets, lines)
+	starting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(agent.alone, cancel)() // nobody waits for it any more
+	err = agent.run(starting, a, as, sockets, lines)
 	if err != nil {
 		agent.sayFailed(ctx, err)
 	} else {
@@ -102,10 +105,11 @@ func (g *agent) stand(terms <-chan os.Signal, s *workerSockets) {
 		g.awaitFarewell()
 	case <-terms:
 		g.drain(masterlessLimit)
-	case <-g.line.over:
+	case <-g.alone.Done():
 		// What this process keeps open, a new master could not open.
 		s.closeAll()
 		g.drain(masterlessLimit)
+		g.awaitFarewell() // a master may have come meanwhile
 	}
 }
 

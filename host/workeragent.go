@@ -27,7 +27,9 @@ type agent struct {
 	opened    atomic.Bool
 	cut       context.CancelFunc // ends the drain deadline early
 	cutCtx    context.Context
-	drained   chan struct{} // closed when the drain's report is known
+	drained   chan struct{}   // closed when the drain's report is known
+	alone     context.Context // ends when the worker has to end without a master
+	leave     context.CancelFunc
 
 	draining atomic.Bool
 	drain    func(timeout time.Duration) sandbox.Report // drains once
@@ -43,6 +45,7 @@ func newAgent(log *slog.Logger) (*agent, error) {
 	}
 	a := &agent{control: e, line: newLine(), log: log, drained: make(chan struct{})}
 	a.cutCtx, a.cut = context.WithCancel(context.Background())
+	a.alone, a.leave = context.WithCancel(context.Background())
 	a.drain = a.drainOnce()
 	return a, errors.Join(
 		rpc.Handle(e, routeOpen, a.onOpen),
@@ -52,6 +55,7 @@ func newAgent(log *slog.Logger) (*agent, error) {
 		rpc.Handle(e, routeStop, a.onStop),
 		rpc.Handle(e, routeRestart, a.onRestart),
 		rpc.Handle(e, routeLevel, a.onLevel),
+		rpc.Handle(e, routeServed, a.onServed),
 	)
 }
 
@@ -80,6 +84,9 @@ func (a *agent) meet(ctx context.Context, conn net.Conn, p *presence) (as Assign
 // report passes a sandbox's state on. The master may be gone; the next one is told
 // all states at once.
 func (a *agent) report(s sandbox.Status) {
+	if session, _ := a.line.current(); a.alone.Err() != nil && hasEnded(session) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), reportLimit)
 	defer cancel()
 	_ = a.line.call(ctx, routeState, s, nil)
@@ -188,4 +195,12 @@ func (a *agent) onLevel(_ rpc.Context, q levelRequest) (struct{}, error) {
 		return struct{}{}, onWire(errNoRuntime)
 	}
 	return struct{}{}, onWire(rt.SetLevel(q.Name, q.Level))
+}
+
+func (a *agent) onServed(rpc.Context, struct{}) (int64, error) {
+	rt := a.runtime.Load()
+	if rt == nil {
+		return 0, onWire(errNoRuntime)
+	}
+	return rt.Served(), nil
 }

@@ -8,6 +8,7 @@ import (
 )
 
 type counters struct {
+	handled       atomic.Int64
 	lateReplies   atomic.Int64
 	droppedPushes atomic.Int64
 	overloads     atomic.Int64
@@ -19,6 +20,7 @@ type counters struct {
 type Stats struct {
 	Sessions      int   // open now
 	Handlers      int   // running now
+	Handled       int64 // messages that handlers have finished
 	LateReplies   int64 // that came when nobody waited any more
 	DroppedPushes int64 // for which there was no route or no room
 	Overloads     int64 // messages that were refused at a bound
@@ -34,6 +36,7 @@ func (e *Endpoint) Stats() Stats {
 	return Stats{
 		Sessions:      sessions,
 		Handlers:      int(e.running.Load()),
+		Handled:       e.counters.handled.Load(),
 		LateReplies:   e.counters.lateReplies.Load(),
 		DroppedPushes: e.counters.droppedPushes.Load(),
 		Overloads:     e.counters.overloads.Load(),

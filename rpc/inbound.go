@@ -117,6 +117,7 @@ func (e *Endpoint) admit(s *Session, r *route, size int) string {
 func (e *Endpoint) release(s *Session, r *route, size int) {
 	s.running.count.Add(-1)
 	e.running.Add(-1)
+	e.counters.handled.Add(1)
 	e.requestBytes.Add(-int64(size))
 	r.active.Add(-1)
 }

@@ -14,6 +14,7 @@ import (
 // safe for concurrent use.
 type Box struct {
 	run     *run
+	work    *tally
 	name    string
 	mode    string
 	logger  *slog.Logger
@@ -51,6 +52,12 @@ func (b *Box) Logger() *slog.Logger { return b.logger }
 
 // Ready tells the host that the service can work. Only the first call counts.
 func (b *Box) Ready() { b.run.sayReady() }
+
+// Served tells the host how to count the requests that the service has answered
+// in this call of Serve: count is asked now and then, from any goroutine. The host
+// may replace a process that has answered many. Only the last call counts; services
+// of the adapters are counted without it.
+func (b *Box) Served(count func() int64) { b.work.by(count) }
 
 // Drain is closed when the service must take no more new work. A service that
 // never calls Drain gets its ctx cancelled at that moment instead.

@@ -36,7 +36,7 @@ func (u *unit) begun(ctx context.Context, p *up) (*run, error) {
 	}
 	r := newRun(ctx, service, u.gate, u.logger)
 	r.box = &Box{
-		run: r, name: u.entry.Name, mode: u.env.Mode, logger: u.logger,
+		work: &u.work, run: r, name: u.entry.Name, mode: u.env.Mode, logger: u.logger,
 		sockets: u.env.Sockets, declare: u.entry.Listen, config: u.entry.Config,
 	}
 	u.mu.Lock()

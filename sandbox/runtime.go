@@ -84,6 +84,15 @@ func NewRuntime(entries []Entry, env Env) (*Runtime, error) {
 	return r, nil
 }
 
+// Served adds up the requests that all sandboxes have answered, as far as their
+// services tell; see [Box.Served].
+func (r *Runtime) Served() (sum int64) {
+	for _, u := range r.units {
+		sum += u.work.sum()
+	}
+	return sum
+}
+
 // ValidName tells whether name can be the name of a sandbox.
 func ValidName(name string) bool {
 	ok, err := regexp.MatchString(`^[a-z0-9][a-z0-9-]{0,62}$`, name)

@@ -18,6 +18,7 @@ type unit struct {
 	group  *group.Group // of the runtime; owns keepers and runs
 	logger *slog.Logger
 	level  *slog.LevelVar
+	work   tally
 	order  chan struct{} // holds one token while a start or restart goes on
 
 	// tell is held over a change of state and the call of Observe, so that

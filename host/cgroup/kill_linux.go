@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -59,21 +60,30 @@ func (g *Group) killEach() error {
 			defer writeFile(name, before)
 		}
 	}
+	hit := make(map[int]bool)
 	for range killRounds {
 		pids, err := g.Pids()
-		if err != nil || len(pids) == 0 {
+		if err != nil {
 			return err
 		}
-		if fresh, err := g.killPids(pids); err != nil || !fresh {
-			return err
+		fresh := slices.DeleteFunc(pids, func(pid int) bool { return hit[pid] })
+		if len(fresh) == 0 {
+			return nil
+		}
+		for some := range slices.Chunk(fresh, killBatch) {
+			if err := g.killPids(some, hit); err != nil {
+				return err
+			}
 		}
 	}
-	return fmt.Errorf("processes are forked faster than they are killed")
+	return errors.New("processes are forked faster than they are killed")
 }
 
-// killPids kills those of pids that are in the group. It tells whether there was
-// one that had not been killed before.
-func (g *Group) killPids(pids []int) (fresh bool, err error) {
+// killBatch bounds how many descriptors are open at a time.
+const killBatch = 128
+
+// killPids kills those of pids that are in the group, and notes them in hit.
+func (g *Group) killPids(pids []int, hit map[int]bool) error {
 	refs := make(map[int]int, len(pids))
 	defer func() {
 		for _, fd := range refs {
@@ -86,7 +96,7 @@ func (g *Group) killPids(pids []int) (fresh bool, err error) {
 			continue
 		}
 		if err != nil {
-			return false, os.NewSyscallError("pidfd_open", err)
+			return os.NewSyscallError("pidfd_open", err)
 		}
 		refs[pid] = fd
 	}
@@ -94,17 +104,17 @@ func (g *Group) killPids(pids []int) (fresh bool, err error) {
 	// to a stranger between the look and the grip.
 	still, err := g.Pids()
 	if err != nil {
-		return false, err
+		return err
 	}
 	for _, pid := range still {
 		fd, held := refs[pid]
 		if !held {
-			fresh = true
 			continue
 		}
 		if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && err != unix.ESRCH {
-			return false, fmt.Errorf("process %d: %w", pid, os.NewSyscallError("pidfd_send_signal", err))
+			return fmt.Errorf("process %d: %w", pid, os.NewSyscallError("pidfd_send_signal", err))
 		}
+		hit[pid] = true
 	}
-	return fresh || slices.ContainsFunc(pids, func(pid int) bool { return !slices.Contains(still, pid) }), nil
+	return nil
 }

@@ -39,7 +39,7 @@ func (d Dir) pid() int {
 // content, never a part, also if the writer is killed. Only the holder of the
 // lock calls it.
 func (d Dir) WriteState(v any) error {
-	b, err := json.MarshalIndent(v, "", "  ")
+	b, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", stateName, err)
 	}

@@ -74,6 +74,7 @@ func (s *service) Serve(ctx context.Context, box *sandbox.Box) error {
 	config := s.config
 	config.Logger = box.Logger()
 	tracker, in := httpdrain.New(config), newFunnel(listeners)
+	box.Served(tracker.Served)
 	fatal := make(chan error, 1)
 	server, err := s.start(ctx, box, tracker, in, fatal)
 	if err != nil {

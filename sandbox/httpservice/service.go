@@ -88,6 +88,7 @@ func (s *service) Serve(ctx context.Context, box *sandbox.Box) error {
 	loops := accept.Start(box, listeners, func(ln *sandbox.Listener) error {
 		return server.Serve(tracker.Listener(ln))
 	})
+	box.Served(tracker.Served)
 	box.Ready()
 	failure := loops.Wait()
 	tracker.Drain()

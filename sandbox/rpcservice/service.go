@@ -61,6 +61,7 @@ func (s *service) Serve(ctx context.Context, box *sandbox.Box) error {
 	if err != nil {
 		return err
 	}
+	box.Served(func() int64 { return e.Stats().Handled })
 	loops := accept.Start(box, listeners, func(ln *sandbox.Listener) error { return e.Serve(ln) })
 	box.Ready()
 	failure := loops.Wait() // now every connection has become a session and can be told to go

@@ -31,6 +31,7 @@ type Config struct {
 type Tracker struct {
 	config   Config
 	draining atomic.Bool
+	served   atomic.Int64
 
 	mu    sync.Mutex // taken after a conn's, never before
 	began time.Time  // of the drain
@@ -97,6 +98,9 @@ func (t *Tracker) checkEmpty() {
 	}
 }
 
+// Served is how many requests have been answered so far.
+func (t *Tracker) Served() int64 { return t.served.Load() }
+
 // Handler returns h with its requests tracked. A panic in h is logged with its
 // stack and answered with 500, or by closing the connection if the response had
 // begun; http.ErrAbortHandler does what it always does.
@@ -110,6 +114,7 @@ func (t *Tracker) Handler(h http.Handler) http.Handler {
 		c.beginRequest(r)
 		rw := &response{ResponseWriter: w, conn: c}
 		defer c.endRequest()
+		defer t.served.Add(1)
 		defer rw.finish()
 		defer t.answerPanic(rw, r)
 		h.ServeHTTP(rw, r)

@@ -39,7 +39,7 @@ type master struct {
 	keepers  *group.Group // keep programs; they outlive the order to stop
 	programs *program.Set
 	spared   []string // programs that the start was not for
-	restored bool   // programs of another master stand still here
+	restored bool     // programs of another master stand still here
 	fleet    *fleet
 	reloads  *reloader
 	lock     *rundir.Lock
@@ -233,7 +233,9 @@ func (m *master) bringUp(ctx context.Context) error {
 			return // they come with the order to open
 		}
 		for _, r := range m.applyPrograms(ctx, m.currentPlan()) {
-			m.log.Warn("a program does not run", "program", r.Program, "error", r.Err)
+			if r.Program != "" { // else nobody waits for them any more
+				m.log.Warn("a program does not run", "program", r.Program, "error", r.Err)
+			}
 		}
 	})
 	for i, work := range m.currentPlan().startWaves(m.fleet.without(m.currentPlan().workloads())) {
@@ -253,7 +255,7 @@ func (m *master) bringUp(ctx context.Context) error {
 	select {
 	case <-applied:
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return m.unready(context.Cause(ctx))
 	}
 	return m.takeOver()
 }
@@ -293,6 +295,9 @@ func (m *master) startFailed(err error) {
 		m.herald.sayFailed(errStopping)
 		return
 	}
+	m.mu.Lock()
+	m.stopping = true // nothing is begun any more
+	m.mu.Unlock()
 	m.log.Error("cannot start", "error", err)
 	if m.successor != nil {
 		m.successor.sayFailed(err)

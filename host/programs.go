@@ -113,6 +113,27 @@ func (m *master) applyPrograms(ctx context.Context, p *plan) (failed []program.R
 	return failed
 }
 
+// unready says which programs a start that takes too long waits for.
+func (m *master) unready(why error) error {
+	var late, waiting []string
+	for _, p := range m.programs.Programs(false) {
+		switch at := slices.IndexFunc(p.Instances, func(i program.Instance) bool { return i.State == program.Starting }); {
+		case at < 0:
+		case p.Instances[at].Pid == 0:
+			waiting = append(waiting, p.Name)
+		default:
+			late = append(late, p.Name)
+		}
+	}
+	if len(late) > 0 {
+		why = fmt.Errorf("%w: %s", why, joinNames(late))
+	}
+	if len(waiting) > 0 {
+		why = fmt.Errorf("%w; not begun, for want of what they need: %s", why, joinNames(waiting))
+	}
+	return why
+}
+
 // essentialEnded ends the master with the exit code of a program without which it
 // is of no use.
 func (m *master) essentialEnded(name string, exit supervise.Exit) {

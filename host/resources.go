@@ -145,6 +145,7 @@ func (m *master) inherit() error {
 	if err := m.logs.open(m.dir); err != nil {
 		return err
 	}
+	m.recall(false)
 	if m.programs, err = m.newPrograms(); err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (b *bench) crashes(ctx context.Context) error {
 	return nil
 }
 
-func withoutPolicy() []string { return []string{roleRaw, roleFloor, roleSupervise} }
+func withoutPolicy() []string { return append(logPeers(), roleFloor, roleSupervise) }
 
 // emptyCPU is what each supervisor uses for itself until it runs.
 func (b *bench) emptyCPU(ctx context.Context) (map[string]time.Duration, error) {

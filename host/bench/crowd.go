@@ -20,7 +20,7 @@ func (b *bench) crowd(ctx context.Context, cell string, children int) error {
 	for round := range b.scale.Rounds {
 		last := round == b.scale.Rounds-1
 		var running []run
-		for _, p := range b.turn(round, roleRaw) {
+		for _, p := range b.turn(round, logPeers()...) {
 			r, err := b.gather(ctx, cell, p, children, empty)
 			if err == nil && cell == cellFew && last {
 				running = append(running, r)
@@ -49,7 +49,7 @@ func (b *bench) crowd(ctx context.Context, cell string, children int) error {
 // emptyMemory gives the memory of each supervisor without children, in bytes.
 func (b *bench) emptyMemory(ctx context.Context, cell string) (map[string]int64, error) {
 	sizes := make(map[string]int64)
-	err := b.withoutChildren(ctx, cell, []string{roleRaw}, func(r run) {
+	err := b.withoutChildren(ctx, cell, logPeers(), func(r run) {
 		_, sizes[r.peer] = r.memory()
 		b.add(cell, r.peer, "PSS without children", float64(sizes[r.peer])/mega)
 	})

@@ -13,7 +13,8 @@
 //     socket (floor.go). It is no product; it marks what is to be had.
 //   - raw: no supervisor, only the copy of pipes to files by plain reads and writes.
 //   - supervise: package supervise below a main as small as the floor's.
-//   - dserver: cmd/dserver with a program for each child.
+//   - dserver: cmd/dserver with a program for each child; dserver-raw, for logs only:
+//     each program has a log of its own, byte for byte.
 //   - runit, s6, supervisor: as Debian has them, where they are installed. They are
 //     set to what restarts soonest: s6 by a run script that says that it is ready,
 //     supervisor by startsecs = 0; runit has nothing to set.

@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	peerDserver = "dserver"
+	peerDserver    = "dserver"
+	peerDserverRaw = "dserver-raw"
 
 	module = "github.com/dserver/dserver"
 )
@@ -40,8 +41,11 @@ func cellNames() []string {
 }
 
 func peerNames() []string {
-	return []string{roleRaw, roleFloor, roleSupervise, peerDserver, "runit", "s6", "supervisor"}
+	return []string{roleRaw, roleFloor, roleSupervise, peerDserver, peerDserverRaw, "runit", "s6", "supervisor"}
 }
+
+// logPeers are those that differ from others, or are there at all, for logs alone.
+func logPeers() []string { return []string{roleRaw, peerDserverRaw} }
 
 // bench measures.
 type bench struct {
@@ -55,7 +59,7 @@ type bench struct {
 
 // drive is the role that measures: args are the temporary folder, which is the
 // guard's to remove, and the options.
-func drive(args []string) error {
+func drive(args []string) (err error) {
 	if len(args) == 0 {
 		return errors.New("want: FOLDER OPTIONS...")
 	}
@@ -75,6 +79,12 @@ func drive(args []string) error {
 			return err
 		}
 	}
+	guard := os.Getppid()
+	defer func() {
+		if os.Getppid() != guard { // it has been killed, and cannot do it
+			err = errors.Join(err, os.RemoveAll(args[0]))
+		}
+	}()
 	b := &bench{options: o, dir: args[0], wait: group.New(context.Background(), nil), results: newResults()}
 	if err := b.findPeers(ctx); err != nil {
 		return err
@@ -163,8 +173,8 @@ func (b *bench) copySelf(role string) error {
 
 func (b *bench) peer(ctx context.Context, name string) (peer, error) {
 	switch name {
-	case peerDserver:
-		return b.dserverPeer(ctx)
+	case peerDserver, peerDserverRaw:
+		return b.dserverPeer(ctx, name == peerDserverRaw)
 	case "runit":
 		return runitPeer{}, nil
 	case "s6":
@@ -175,12 +185,15 @@ func (b *bench) peer(ctx context.Context, name string) (peer, error) {
 	return ownPeer{role: name, executable: b.binary(name), profiles: b.profile}, nil
 }
 
-func (b *bench) dserverPeer(ctx context.Context) (peer, error) {
+func (b *bench) dserverPeer(ctx context.Context, raw bool) (peer, error) {
 	if b.dserver != "" {
 		path, err := filepath.Abs(b.dserver)
-		return dserverPeer{path}, err
+		return dserverPeer{path, raw}, err
 	}
-	p := dserverPeer{b.binary(peerDserver)}
+	p := dserverPeer{b.binary(peerDserver), raw}
+	if p.find() == nil {
+		return p, nil // the other one has built it
+	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", p.executable, module+"/cmd/dserver")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return p, fmt.Errorf("cannot build it: %w: %s", err, out)

@@ -136,9 +136,11 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	tests := []struct {
 		name string
 		end  func(guard, driver int) error
+		late bool // the command ends before the last of its processes
 	}{
-		{"interrupt", func(guard, _ int) error { return syscall.Kill(guard, syscall.SIGINT) }},
-		{"the driver is killed", func(_, driver int) error { return syscall.Kill(driver, syscall.SIGKILL) }},
+		{"interrupt", func(guard, _ int) error { return syscall.Kill(guard, syscall.SIGINT) }, false},
+		{"the driver is killed", func(_, driver int) error { return syscall.Kill(driver, syscall.SIGKILL) }, false},
+		{"the guard is killed", func(guard, _ int) error { return syscall.Kill(guard, syscall.SIGKILL) }, true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -156,9 +158,35 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			if err := cmd.Wait(); err == nil {
 				t.Error("it ended well all the same")
 			}
+			if test.late {
+				awaitEnd(t, temp, driver)
+			}
 			clean(t, temp)
 		})
 	}
+}
+
+// awaitEnd waits until the driver has ended, and until what it has killed, which
+// is nobody's child that we know, has been buried.
+func awaitEnd(t *testing.T, temp string, driver int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err := poll(ctx, look, func() (bool, error) {
+		return len(worksIn(temp)) == 0 && !runs(driver, self(t)), nil
+	}, func() string { return "the driver goes on" })
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func self(t *testing.T) string {
+	t.Helper()
+	path, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // awaitWork waits until both supervisors have a child, and gives the driver.

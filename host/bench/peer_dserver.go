@@ -17,9 +17,17 @@ import (
 )
 
 // dserverPeer is dserver itself, in the background, with a program for each task.
-type dserverPeer struct{ executable string }
+type dserverPeer struct {
+	executable string
+	raw        bool // each program has a log of its own, byte for byte as it was written
+}
 
-func (dserverPeer) name() string { return "dserver" }
+func (p dserverPeer) name() string {
+	if p.raw {
+		return peerDserverRaw
+	}
+	return peerDserver
+}
 
 func (p dserverPeer) find() error {
 	_, err := os.Stat(p.executable)
@@ -43,8 +51,11 @@ func (p dserverPeer) prepare(j job) error {
 		case once:
 			c.WriteString("restart = \"no\"\n")
 		}
+		if p.raw {
+			fmt.Fprintf(&c, "log_file = %q\nlog_format = \"raw\"\nlog_max_size = \"0B\"\n", filepath.Join(j.logDir(), t.Name+".log"))
+		}
 	}
-	return j.write("dserver.toml", c.String())
+	return errors.Join(os.MkdirAll(j.logDir(), 0o700), j.write("dserver.toml", c.String()))
 }
 
 func (p dserverPeer) launch(ctx context.Context, j job) (instance, error) {
@@ -60,6 +71,9 @@ func (p dserverPeer) launch(ctx context.Context, j job) (instance, error) {
 		return nil, err
 	}
 	i.client = ctl.New(i.socket)
+	if i.folder = i.dir.Logs; p.raw {
+		i.folder = j.logDir()
+	}
 	if _, err := output(ctx, i.verb("start", "-d")...); err != nil {
 		return nil, errors.Join(err, i.killHalfStarted(j))
 	}
@@ -72,6 +86,7 @@ type dserverInstance struct {
 	executable, config, runtime, socket string
 
 	dir    rundir.Dir
+	folder string // of the logs
 	client *ctl.Client
 	tasks  []task
 	pid    int
@@ -93,7 +108,7 @@ func (i *dserverInstance) killHalfStarted(j job) error {
 }
 
 func (i *dserverInstance) root() int    { return i.pid }
-func (i *dserverInstance) logs() string { return i.dir.Logs }
+func (i *dserverInstance) logs() string { return i.folder }
 
 func (i *dserverInstance) status(ctx context.Context) (func() (int, error), error) {
 	answer, err := unixHTTP(ctx, i.socket, http.MethodGet, "/v1/programs", "")

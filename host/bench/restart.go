@@ -34,7 +34,7 @@ func (b *bench) restarts(ctx context.Context, cell string, age time.Duration) er
 			b.finish(s.run)
 		}
 	}()
-	for _, p := range b.turn(0, roleRaw) {
+	for _, p := range b.turn(0, logPeers()...) {
 		r, err := b.start(ctx, p, keepOn, 1)
 		if err == nil {
 			subjects = append(subjects, &subject{run: r})

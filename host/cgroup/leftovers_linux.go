@@ -69,6 +69,7 @@ func bases(root, folder string) []string {
 		}
 		if path.Base(dir) == folder && int(stat.Uid) == os.Geteuid() {
 			found = append(found, dir)
+			continue // there may be thousands of groups, and none of them is another folder
 		}
 		// The kernel counts the groups below one in its links.
 		if stat.Nlink <= 2 {

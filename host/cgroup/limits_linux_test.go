@@ -164,18 +164,18 @@ func TestMemoryBeyondTheLimitIsAKill(t *testing.T) {
 }
 
 func TestMemoryBelowTheLimitIsNone(t *testing.T) {
-	g := limited(t, cgroup.Limits{Memory: 512 * mb})
+	g := limited(t, cgroup.Limits{Memory: 256 * mb})
 	e := startEater(t, g)
-	e.command(t, "memory 200")
+	e.command(t, "memory 100")
 	e.answer(t)
 	// Cached files give way.
-	e.command(t, "file 600 %s", onDisk(t))
+	e.command(t, "file 300 %s", onDisk(t))
 	e.answer(t)
 	if n, err := g.OOMKills(); n != 0 || err != nil {
 		t.Errorf("%d were killed, %v", n, err)
 	}
 	u, err := g.Usage()
-	if err != nil || u.Pids != 1 || u.Anon < 200*mb || u.Anon > 300*mb || u.Memory < u.Anon || u.Memory > 512*mb {
+	if err != nil || u.Pids != 1 || u.Anon < 100*mb || u.Anon > 200*mb || u.Memory < u.Anon || u.Memory > 256*mb {
 		t.Errorf("got %+v, %v", u, err)
 	}
 }
@@ -204,7 +204,7 @@ func TestHighTellsOfMemoryThatStays(t *testing.T) {
 		e.command(t, "memory 40")
 		e.answer(t)
 	}
-	e.command(t, "file 500 %s", onDisk(t))
+	e.command(t, "file 300 %s", onDisk(t))
 	e.answer(t)
 	select {
 	case err := <-told:
@@ -267,7 +267,8 @@ func TestForksBeyondTheLimitFail(t *testing.T) {
 		t.Error("the shell ended well")
 	}
 	pids, err := g.Pids()
-	if err != nil || len(pids) > most || len(pids) < most-1 {
+	// Who had not yet become a sleep when the shell gave up has gone with it.
+	if err != nil || len(pids) > most || len(pids) < most/2 {
 		t.Errorf("%d live, %v", len(pids), err)
 	}
 }

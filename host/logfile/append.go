@@ -20,7 +20,11 @@ type trouble struct {
 
 // append writes whole lines to the file that is the log now.
 func (w *Writer) append(batch []byte) error {
-	if err := w.lockCurrent(); err != nil {
+	err := w.lockCurrent()
+	if err == nil {
+		err = w.mend()
+	}
+	if err != nil {
 		return w.failed(batch, 0, err)
 	}
 	text := batch
@@ -28,6 +32,7 @@ func (w *Writer) append(batch []byte) error {
 		text = append(c, batch...)
 	}
 	n, err := w.file.Write(text)
+	w.end += int64(n)
 	if err = errors.Join(err, unlock(w.file)); err != nil {
 		return w.failed(batch, n, err)
 	}
@@ -79,6 +84,51 @@ func (w *Writer) lockCurrent() error {
 	}
 }
 
+// mend sees to it that our lines begin a line: somebody else may have been killed
+// within one. Our shared lock is held, before and afterwards.
+func (w *Writer) mend() error {
+	whole, err := w.endsWhole()
+	if whole || err != nil {
+		return err
+	}
+	// Whoever is writing just now is not to be disturbed.
+	if err := lock(w.file); err != nil {
+		return err
+	}
+	whole, err = w.endsWhole()
+	if err == nil && !whole {
+		var n int
+		n, err = w.file.Write([]byte{'\n'})
+		w.end += int64(n)
+	}
+	if err = errors.Join(err, unlock(w.file)); err != nil {
+		return err
+	}
+	return w.lockCurrent()
+}
+
+// endsWhole tells whether the file ends with a whole line. What we have written
+// ourselves does.
+func (w *Writer) endsWhole() (bool, error) {
+	info, err := w.file.Stat()
+	if err != nil || !info.Mode().IsRegular() || w.form == (rawForm{}) {
+		return true, err
+	}
+	size := info.Size()
+	if size == w.end || size == 0 {
+		return true, nil
+	}
+	last := make([]byte, 1)
+	if _, err := w.file.ReadAt(last, size-1); err != nil {
+		return true, err
+	}
+	whole := last[0] == '\n'
+	if whole {
+		w.end = size
+	}
+	return whole, nil
+}
+
 // goOver takes the file at the log's path, or makes one, instead of ours.
 func (w *Writer) goOver() error {
 	end, err := endOf(w.file, w.form)
@@ -90,7 +140,7 @@ func (w *Writer) goOver() error {
 		return err
 	}
 	old := w.file
-	w.file = f
+	w.file, w.end = f, 0
 	w.born = w.bornAt()
 	if err := errors.Join(old.Close(), w.tellOpened()); err != nil {
 		w.remarks = append(w.remarks, fmt.Errorf("cannot leave the rotated log: %w", err))

@@ -36,6 +36,7 @@ type Query struct {
 // filter applies a Query to the lines of one log.
 type filter struct {
 	query *Query
+	since time.Time
 	owner string // whose lines are those of unknown form
 	raw   bool
 	now   time.Time // of the last line whose time was known
@@ -43,7 +44,11 @@ type filter struct {
 }
 
 func newFilter(q *Query, r *Reader) *filter {
-	return &filter{query: q, owner: r.owner, raw: r.form == rawForm{}}
+	f := &filter{query: q, since: q.Since, owner: r.owner, raw: r.form == rawForm{}}
+	if _, known := q.After[r.label]; known {
+		f.since = time.Time{}
+	}
+	return f
 }
 
 // enter tells that lines of a file follow.
@@ -64,7 +69,7 @@ func (f *filter) wants(line []byte, form form) (Line, bool) {
 		f.late = f.late || f.now.Sub(q.Until) > slack
 		return Line{}, false
 	}
-	if !q.Since.IsZero() && !f.raw && f.now.Before(q.Since) {
+	if !f.since.IsZero() && !f.raw && f.now.Before(f.since) {
 		return Line{}, false
 	}
 	if !known {
@@ -98,10 +103,9 @@ func (f *filter) named(name []byte) bool {
 
 // old tells whether all wanted lines are in this file or in newer ones.
 func (f *filter) old(s *segment) bool {
-	since := f.query.Since
-	if since.IsZero() {
+	if f.since.IsZero() {
 		return false
 	}
 	begin, ok := s.begins()
-	return ok && begin.Before(since.Add(-slack))
+	return ok && begin.Before(f.since.Add(-slack))
 }

@@ -2,6 +2,7 @@ package logfile
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -127,6 +128,9 @@ func (jsonForm) line(dst, head, text []byte, end ending) []byte {
 
 // appendJSON appends the inside of a JSON string. What is no UTF-8 becomes U+FFFD.
 func appendJSON(dst, text []byte) []byte {
+	if isPlain(text) {
+		return append(dst, text...)
+	}
 	const hex = "0123456789abcdef"
 	done := 0 // up to here text is in dst
 	for i := 0; i < len(text); {
@@ -156,6 +160,29 @@ func appendJSON(dst, text []byte) []byte {
 		}
 	}
 	return append(dst, text[done:]...)
+}
+
+// isPlain tells whether text is the inside of a JSON string as it is. It looks at 8
+// bytes at a time, since most lines are plain.
+func isPlain(text []byte) bool {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+	// below tells of bytes less than n, if there are none over 0x7f.
+	below := func(word, n uint64) uint64 { return (word - ones*n) & ^word }
+	for ; len(text) >= 8; text = text[8:] {
+		word := binary.LittleEndian.Uint64(text)
+		if (word|below(word, ' ')|below(word^ones*'"', 1)|below(word^ones*'\\', 1))&highs != 0 {
+			return false
+		}
+	}
+	for _, c := range text {
+		if c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func (jsonForm) peek(line []byte) (head, bool) {

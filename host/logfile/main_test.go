@@ -3,6 +3,7 @@ package logfile_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,7 +14,19 @@ import (
 	"github.com/dserver/dserver/host/logfile"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// standIn is the variable that turns the test binary into a process that writes.
+const standIn = "LOGFILE_TEST_WRITER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(standIn) == "" {
+		goleak.VerifyTestMain(m)
+		return
+	}
+	if err := writeUntilKilled(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
 
 func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "dserver.log") }
 

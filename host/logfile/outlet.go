@@ -14,25 +14,23 @@ func (u *user) Finish() {
 	u.leave()
 }
 
-// tee passes a stream on to several.
-type tee []Outlet
+// tee passes a stream on to a log and to a standard stream.
+type tee struct{ log, standard Outlet }
 
 // Write implements Outlet.
-func (t tee) Write(p []byte) {
-	for _, o := range t {
-		o.Write(p)
-	}
+func (t *tee) Write(p []byte) {
+	t.log.Write(p)
+	t.standard.Write(p)
 }
 
 // Finish implements Outlet.
-func (t tee) Finish() {
-	for _, o := range t {
-		o.Finish()
-	}
+func (t *tee) Finish() {
+	t.log.Finish()
+	t.standard.Finish()
 }
 
-// Rest implements Outlet: it is the same of all.
-func (t tee) Rest() []byte { return t[0].Rest() }
+// Rest implements Outlet: both have the same.
+func (t *tee) Rest() []byte { return t.log.Rest() }
 
 // plain shows lines as they are, whole ones, since others write there, too.
 type plain struct {

@@ -71,7 +71,7 @@ func (s *search) open(logs []*Reader) error {
 		}
 		counted += n
 	}
-	s.skip = max(0, counted-s.query.Lines)
+	s.skip = max(0, counted-max(0, s.query.Lines))
 	return nil
 }
 

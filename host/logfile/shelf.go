@@ -89,21 +89,21 @@ func (s *Shelf) Outlets(o Output, name string, instance, generation int) (stdout
 		}
 	}
 	outlet := func(stream string, standard *echo) Outlet {
-		var both tee
-		if log != nil {
-			source := Source{Name: name, Stream: stream, Instance: instance, Generation: generation}
-			both = append(both, &user{Outlet: log.writer.Sink(source), leave: func() { s.leave(log) }})
+		if log == nil && !o.Standard {
+			return nil
+		}
+		shown := &plain{to: standard}
+		if log == nil {
+			return shown
+		}
+		kept := &user{
+			Outlet: log.writer.Sink(Source{Name: name, Stream: stream, Instance: instance, Generation: generation}),
+			leave:  func() { s.leave(log) },
 		}
 		if o.Standard {
-			both = append(both, &plain{to: standard})
+			return &tee{log: kept, standard: shown}
 		}
-		switch len(both) {
-		case 0:
-			return nil
-		case 1:
-			return both[0]
-		}
-		return both
+		return kept
 	}
 	return outlet(StreamOut, s.out), outlet(StreamErr, s.err), nil
 }

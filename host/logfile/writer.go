@@ -73,6 +73,7 @@ type Writer struct {
 
 	disk    sync.Mutex // held while writing; taken before mu
 	file    *os.File
+	end     int64     // size of file when it was last seen to end with a line
 	born    time.Time // when the first line of file could have come
 	spare   []byte    // the next batch
 	resting time.Time // until when rotating is not tried again

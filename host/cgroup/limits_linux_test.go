@@ -267,7 +267,8 @@ func TestForksBeyondTheLimitFail(t *testing.T) {
 		t.Error("the shell ended well")
 	}
 	pids, err := g.Pids()
-	if err != nil || len(pids) > most || len(pids) < most-1 {
+	// Who had not yet become a sleep when the shell gave up has gone with it.
+	if err != nil || len(pids) > most || len(pids) < most/2 {
 		t.Errorf("%d live, %v", len(pids), err)
 	}
 }

@@ -110,7 +110,7 @@ func TestConnectionThatIsNotTaken(t *testing.T) {
 		}
 	}()
 	for full.Err() == nil {
-		dialer := net.Dialer{Timeout: 20 * time.Millisecond}
+		dialer := net.Dialer{Timeout: time.Second} // longer than any but a full queue takes
 		c, err := dialer.Dial("unix", path)
 		if err != nil {
 			break

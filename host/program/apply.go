@@ -49,6 +49,8 @@ type task struct {
 }
 
 func (s *Set) apply(programs []config.Program, groups []config.Group, stopped map[string]bool, scale map[string]int) []Result {
+	s.open(s.newHub)
+	s.hear()
 	ctx := s.options.Group.Context()
 	results := s.dropAll(ctx, programs)
 	now := time.Now()
@@ -165,7 +167,7 @@ func (p *program) outdated() bool {
 	}
 	return slices.ContainsFunc(p.units, func(u *unit) bool {
 		i := u.seen.Load()
-		return i.State.alive() && i.Pid != 0 && i.exe != now
+		return i.State.alive() && i.Pid != 0 && (i.exe != now || i.def != p.def && needsProcess(i.def, p.def))
 	})
 }
 

@@ -2,6 +2,7 @@ package program
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/dserver/dserver/host/config"
+	"github.com/dserver/dserver/host/probe"
 	"github.com/dserver/dserver/host/supervise"
 )
 
@@ -30,8 +33,8 @@ func (p *program) preStart(ctx context.Context, r *run, base supervise.Spec) err
 }
 
 // afterwards implements surroundings.
-func (p *program) afterwards(r *run) {
-	if len(r.def.PostStop) == 0 {
+func (p *program) afterwards(r *run, def *config.Program) {
+	if len(def.PostStop) == 0 {
 		return
 	}
 	leave, err := p.set.births.enter(p.context(), "post_stop of "+r.String())
@@ -42,10 +45,10 @@ func (p *program) afterwards(r *run) {
 	limit := p.limits().Stop
 	ctx, cancel := context.WithTimeoutCause(p.context(), limit, fmt.Errorf("it took longer than %v", limit))
 	defer cancel()
-	base, err := p.spec(r)
+	base, err := p.spec(r, def)
 	if err == nil {
 		base.Group = r.home.group
-		err = p.command(ctx, r, "post_stop", r.def.PostStop, base)
+		err = p.command(ctx, r, "post_stop", def.PostStop, base)
 	}
 	if err != nil {
 		p.warn(r, err.Error())
@@ -54,13 +57,13 @@ func (p *program) afterwards(r *run) {
 
 // stopCommand runs one step of a stop. It is in no group of the program's: what is
 // left of that would be killed at the command's end.
-func (p *program) stopCommand(ctx context.Context, r *run, words []string, pid int) error {
+func (p *program) stopCommand(ctx context.Context, r *run, def *config.Program, words []string, pid int) error {
 	leave, err := p.set.births.enter(ctx, "stop command of "+r.String())
 	if err != nil {
 		return err
 	}
 	defer leave()
-	base, err := p.spec(r)
+	base, err := p.spec(r, def)
 	if err == nil {
 		base.Env = append(base.Env, "MAINPID="+strconv.Itoa(pid))
 		err = p.command(ctx, r, "stop command", words, base)
@@ -72,8 +75,8 @@ func (p *program) stopCommand(ctx context.Context, r *run, words []string, pid i
 }
 
 // onFatal tells a command that a program was given up.
-func (p *program) onFatal(r *run, cause string, output []string) error {
-	if len(r.def.OnFatal) == 0 {
+func (p *program) onFatal(r *run, def *config.Program, cause string, output []string) error {
+	if len(def.OnFatal) == 0 {
 		return nil
 	}
 	leave, err := p.set.births.enter(p.context(), "on_fatal of "+r.String())
@@ -83,7 +86,7 @@ func (p *program) onFatal(r *run, cause string, output []string) error {
 	defer leave()
 	ctx, cancel := context.WithTimeoutCause(p.context(), fatalLimit, fmt.Errorf("it took longer than %v", fatalLimit))
 	defer cancel()
-	base, err := p.spec(r)
+	base, err := p.spec(r, def)
 	if err != nil {
 		return err
 	}
@@ -94,7 +97,7 @@ func (p *program) onFatal(r *run, cause string, output []string) error {
 	}
 	defer lines.Close()
 	base.Stdin = lines
-	return p.command(ctx, r, "on_fatal", r.def.OnFatal, base)
+	return p.command(ctx, r, "on_fatal", def.OnFatal, base)
 }
 
 // command runs a command to its end, in place of the program and with its output
@@ -119,6 +122,47 @@ func (p *program) command(ctx context.Context, r *run, what string, words []stri
 		return fmt.Errorf("%s failed: %v%s", what, exit, lastLine(c.Tail()))
 	}
 	return nil
+}
+
+// runner runs the commands of probes as the program that they are about.
+type runner struct {
+	program *program
+	run     *run
+	def     *config.Program
+}
+
+var _ probe.Runner = runner{}
+
+// Run implements probe.Runner.
+func (c runner) Run(ctx context.Context, command probe.Command) ([]byte, error) {
+	leave, err := c.program.set.births.enter(ctx, "probe of "+c.run.String())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	spec, err := c.program.spec(c.run, c.def)
+	if err != nil {
+		return nil, err
+	}
+	spec.Name += " probe"
+	spec.Path, spec.Args = command.Path, command.Args
+	process, err := c.program.set.start(spec)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-process.Done():
+	case <-ctx.Done():
+		if _, err := process.Stop(canceled(), nil); err != nil {
+			return nil, err
+		}
+		return nil, context.Cause(ctx)
+	}
+	output := []byte(strings.Join(process.Tail(), "\n"))
+	if exit := process.Exit(); !exit.Success() {
+		return output, errors.New(exit.String())
+	}
+	return output, nil
 }
 
 func lastLine(output []string) string {

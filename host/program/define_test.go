@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/host/config"
+	"github.com/dserver/dserver/host/probe"
 	"github.com/dserver/dserver/host/supervise"
 )
 
@@ -127,6 +128,36 @@ func settingsOf() map[string]func(p *config.Program, v string) error {
 	}
 }
 
+// noticeOf reads what a program says: READY, WATCHDOG, STATUS=text and so on.
+func noticeOf(words []string) (n probe.Notice, err error) {
+	for _, word := range words {
+		key, value, _ := strings.Cut(word, "=")
+		switch key {
+		case "READY":
+			n.Ready = true
+		case "RELOADING":
+			n.Reloading = true
+		case "STOPPING":
+			n.Stopping = true
+		case "WATCHDOG":
+			n.Alive, n.Sick = value == "", value == "trigger"
+		case "STATUS":
+			n.Status, n.HasStatus = value, true
+		case "MAINPID":
+			n.MainPid, err = strconv.Atoi(value)
+		case "ERRNO":
+			n.Errno, err = strconv.Atoi(value)
+		case "EXTEND":
+			n.Extend, err = time.ParseDuration(value)
+		case "WRONG":
+			n.Wrong = append(n.Wrong, value)
+		default:
+			err = fmt.Errorf("no such notice: %s", word)
+		}
+	}
+	return n, err
+}
+
 // behave reads what processes of a place do: behaviours are parted by commas, the
 // last one repeats. Each is made of words with a plus between them.
 func (s *stage) behave(args []string) error {
@@ -134,6 +165,7 @@ func (s *stage) behave(args []string) error {
 	place = strings.Replace(place, "pre start", "pre_start", 1)
 	place = strings.Replace(place, "post stop", "post_stop", 1)
 	place = strings.Replace(place, "on fatal", "on_fatal", 1)
+	place = strings.Replace(place, "stop command", "stop command", 1)
 	var list []behaviour
 	for text := range strings.SplitSeq(args[1], ",") {
 		var b behaviour

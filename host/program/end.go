@@ -3,6 +3,7 @@ package program
 import (
 	"fmt"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/dserver/dserver/host/config"
@@ -36,6 +37,7 @@ func (u *unit) ended(r *run) {
 	exit, output := r.child.Exit(), r.child.Tail()
 	r.over, r.cause = true, causeOf(r, exit)
 	r.cancel(errEnded)
+	r.unheard()
 	u.record(r, exit, output)
 	if r == u.next {
 		u.next = nil
@@ -45,7 +47,9 @@ func (u *unit) ended(r *run) {
 		return
 	}
 	u.alarms.clear(startOver, settled, probationOver, watchdogOver, tooOld)
-	if len(r.def.PostStop) == 0 {
+	u.leaveAlone()
+	def := u.settingsFor(r)
+	if len(def.PostStop) == 0 {
 		concluded{run: r, exit: exit, output: output}.apply(u)
 		return
 	}
@@ -53,7 +57,7 @@ func (u *unit) ended(r *run) {
 		u.move(cleanup, "", r.cause)
 	}
 	u.around.errand("post_stop of "+r.String(), func() {
-		u.around.afterwards(r)
+		u.around.afterwards(r, def)
 		u.tell(concluded{run: r, exit: exit, output: output})
 	})
 }
@@ -65,6 +69,9 @@ func causeOf(r *run, exit supervise.Exit) string {
 		if kills, err := r.home.group.OOMKills(); err == nil && kills > r.kills {
 			text += " (out of memory)"
 		}
+	}
+	if r.errno != 0 && !exit.Success() {
+		text += fmt.Sprintf(" (it says: %v)", syscall.Errno(r.errno))
 	}
 	if r.why != "" {
 		text = r.why + "; " + text
@@ -146,7 +153,8 @@ func (u *unit) judge(r *run, exit supervise.Exit, output []string) {
 		}
 		u.output = slices.Clone(output)
 		u.move(giveUp, v.by, cause)
-		u.around.errand("on_fatal of "+r.String(), func() { u.around.givenUp(r, cause, output) })
+		def := u.settingsFor(r)
+		u.around.errand("on_fatal of "+r.String(), func() { u.around.givenUp(r, def, cause, output) })
 		u.around.over(exit)
 	}
 }
@@ -174,7 +182,7 @@ func (u *unit) ring(now time.Time) {
 		case probationOver:
 			u.takeOver()
 		case watchdogOver:
-			u.unwell(u.run, byWatchdog, fmt.Sprintf("no WATCHDOG=1 for %v", u.def.Watchdog), config.ReloadRestart)
+			u.unwell(u.run, byWatchdog, fmt.Sprintf("no WATCHDOG=1 for %v", u.run.heartbeat), config.ReloadRestart)
 		case tooOld:
 			u.recycle("age")
 		case settled: // those who wait for it are answered afterwards
@@ -189,6 +197,9 @@ func (u *unit) tooSlow() {
 		r = u.next
 	}
 	why := fmt.Sprintf("not ready within %v", u.startTimeout(r))
+	if last := r.answer.Load(); last != nil {
+		why += ": " + *last
+	}
 	if r == u.next {
 		r.why = why
 		u.stop(r, byLimit, false)
@@ -210,7 +221,7 @@ func (u *unit) unwell(r *run, by, why string, action config.Reload) {
 	}
 	if !u.caring {
 		u.caring = true
-		u.around.nurse(u, r, by, why, action)
+		u.around.nurse(u, by, why, action)
 	}
 }
 

@@ -79,7 +79,7 @@ func (f *fakeSpawner) start(spec supervise.Spec) (child, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.pid++
-	c := &fakeChild{behaviour: b, spec: spec, pid: f.pid, started: time.Now(), gone: make(chan struct{})}
+	c := &fakeChild{behaviour: b, spec: spec, pid: f.pid, main: f.pid, started: time.Now(), gone: make(chan struct{})}
 	f.children = append(f.children, c)
 	if b.lives > 0 {
 		time.AfterFunc(b.lives, func() { c.end(b.code, b.signal) })
@@ -127,6 +127,7 @@ type fakeChild struct {
 	mu   sync.Mutex
 	exit supervise.Exit
 	sent []syscall.Signal
+	main int
 }
 
 func (c *fakeChild) Identity() supervise.Record {
@@ -135,6 +136,20 @@ func (c *fakeChild) Identity() supervise.Record {
 
 func (c *fakeChild) Record() (supervise.Record, supervise.Pipes) {
 	return c.Identity(), supervise.Pipes{}
+}
+
+func (c *fakeChild) Invocation() string { return "" }
+func (c *fakeChild) Main() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.main
+}
+
+func (c *fakeChild) Follow(pid int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.main = pid
+	return nil
 }
 
 func (c *fakeChild) Pid() int              { return c.pid }

@@ -44,6 +44,7 @@ func (s *Set) Thaw() {
 	}
 	s.mu.Unlock()
 	s.births.thaw()
+	s.hear()
 }
 
 // pause makes a unit stand still.

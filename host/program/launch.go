@@ -2,6 +2,7 @@ package program
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -29,7 +30,7 @@ func (p *program) spawn(ctx context.Context, r *run, blocked func(why string)) (
 	if err := p.enroll(r); err != nil {
 		return nil, err
 	}
-	base, err := p.spec(r)
+	base, err := p.spec(r, r.def)
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +45,8 @@ func (p *program) spawn(ctx context.Context, r *run, blocked func(why string)) (
 }
 
 // spec is what all processes of a run have in common.
-func (p *program) spec(r *run) (supervise.Spec, error) {
-	spec, err := Outfit(&r.def.Process, p.set.options.Environ)
+func (p *program) spec(r *run, def *config.Program) (supervise.Spec, error) {
+	spec, err := Outfit(&def.Process, p.set.options.Environ)
 	spec.Name = r.String()
 	return spec, err
 }
@@ -61,8 +62,10 @@ func (p *program) launch(r *run, spec supervise.Spec) (child, error) {
 	}
 	spec.Env = append(spec.Env, env...)
 	spec.Files, spec.ListenPid = sockets, len(sockets) > 0
-	if path := p.set.options.NotifySocket; path != "" {
-		spec.Env = append(spec.Env, "NOTIFY_SOCKET="+path)
+	if hub := p.set.hub.Load(); hub != nil {
+		spec.Env = append(spec.Env, "NOTIFY_SOCKET="+hub.Path())
+	} else if p.set.options.NotifySocket != "" && r.def.Ready.Kind == config.ProbeNotify {
+		return nil, errors.New("cannot hear when it is ready: there is no notify socket")
 	}
 	if d := r.def.Watchdog; d > 0 {
 		spec.Env = append(spec.Env, "WATCHDOG_USEC="+strconv.FormatInt(d.Microseconds(), 10))
@@ -72,7 +75,12 @@ func (p *program) launch(r *run, spec supervise.Spec) (child, error) {
 	if err != nil {
 		return nil, err
 	}
+	heard := p.listen(r)
+	if heard != nil {
+		spec.Expiring = heard.expiring
+	}
 	c, err := p.set.start(spec)
+	heard.begin(c)
 	begun(err == nil)
 	return c, err
 }
@@ -111,16 +119,17 @@ func place(files []syscall.Conn, number int, c syscall.Conn) ([]syscall.Conn, er
 }
 
 // ladder implements surroundings.
-func (p *program) ladder(r *run, steps []config.StopStep) supervise.Ladder {
+func (p *program) ladder(r *run, def *config.Program) supervise.Ladder {
 	var ladder supervise.Ladder
-	for _, s := range steps {
+	pid := r.pid
+	for _, s := range def.Stop {
 		wait := s.Wait
 		if wait <= 0 {
 			wait = p.limits().Stop
 		}
 		rung := supervise.Rung{Wait: wait}
 		if s.Command != nil {
-			rung.Run = func(ctx context.Context) error { return p.stopCommand(ctx, r, s.Command, r.pid) }
+			rung.Run = func(ctx context.Context) error { return p.stopCommand(ctx, r, def, s.Command, pid) }
 		} else if sig, err := config.ParseSignal(s.Signal); err == nil {
 			rung.Signal = sig
 		} else {

@@ -33,6 +33,12 @@ var standIns = map[string]func(args []string) error{
 	"listen":   tellSockets,
 	"identity": tellIdentity,
 	"master":   masterOf,
+	"say":      say,
+	"sayonce":  sayOnce,
+	"daemon":   forkAway,
+	"beat":     beat,
+	"http":     serveHTTP,
+	"serve":    serveSocket,
 }
 
 func TestMain(m *testing.M) {

@@ -30,7 +30,7 @@ func (m wish) apply(u *unit) {
 	}
 	u.wanted, u.renewing = false, ""
 	u.dropWaiters(goalUp, errStoppedMeanwhile)
-	u.waiters = append(u.waiters, waiter{goal: goalDown, reply: m.reply})
+	u.waiters = append(u.waiters, waiter{goal: goalDown, held: m.later, reply: m.reply})
 	if !m.later {
 		u.bringDown(m.by)
 	}
@@ -62,6 +62,9 @@ func (u *unit) fresh() {
 
 // bringDown ends what runs.
 func (u *unit) bringDown(by string) {
+	for i := range u.waiters {
+		u.waiters[i].held = false
+	}
 	u.alarms.clear(backoffOver)
 	u.retireSuccessor(by)
 	switch u.state {
@@ -120,6 +123,9 @@ func (m settings) apply(u *unit) {
 	u.policy.set(m.def.Keep)
 	u.limit(u.run, CgroupLimits(&m.def.Process))
 	u.limit(u.next, CgroupLimits(&m.def.Process))
+	if u.state == Ready {
+		u.attend()
+	}
 }
 
 // reset forgets failures.
@@ -189,7 +195,7 @@ func (m launched) apply(u *unit) {
 		return
 	}
 	u.homes[r.place] = r.home
-	r.child, r.pid, r.began, u.dirty = m.child, m.child.Pid(), m.child.Started(), true
+	r.child, r.pid, r.began, u.dirty = m.child, m.child.Main(), m.child.Started(), true
 	switch {
 	case r != u.run && r != u.next: // it was abandoned before it had a process
 		u.escort(r, false)

@@ -39,7 +39,7 @@ func (s *Set) Await(ctx context.Context, name string, c config.Condition) error 
 	}
 }
 
-func await(ctx context.Context, news <-chan struct{}) error {
+func await[T any](ctx context.Context, news <-chan T) error {
 	select {
 	case <-news:
 		return nil

@@ -35,8 +35,9 @@ type Options struct {
 	// Sockets gives the sockets of a program by the names they have in LISTEN_FDNAMES.
 	// They stay open and are asked for at each start. Default: none.
 	Sockets func(program string) (names []string, files []syscall.Conn)
-	// NotifySocket is the path of the socket that programs get as NOTIFY_SOCKET; it is
-	// made by [New]. Default: empty, none.
+	// NotifySocket is the path of the socket that programs get as NOTIFY_SOCKET. It is
+	// made before the first program starts, and removed when the context of Group ends.
+	// Default: empty, none.
 	NotifySocket string
 	// Limits are those of the instance, asked for when they are needed. Default: the
 	// defaults of [Limits].

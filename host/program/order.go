@@ -66,6 +66,8 @@ func (p *program) gather(replies <-chan outcome, count int) Result {
 			r.Err, r.Output = o.err, o.output
 		}
 	}
-	r.State = worst(states)
+	if r.State = worst(states); count == 0 {
+		r.State = p.set.stateOf(p)
+	}
 	return r
 }

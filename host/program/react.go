@@ -88,8 +88,8 @@ func (p *program) restartAll(by string) {
 }
 
 // givenUp implements surroundings.
-func (p *program) givenUp(r *run, cause string, output []string) {
-	if err := p.onFatal(r, cause, output); err != nil {
+func (p *program) givenUp(r *run, def *config.Program, cause string, output []string) {
+	if err := p.onFatal(r, def, cause, output); err != nil {
 		p.warn(r, err.Error())
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/dserver/dserver/host/config"
 )
 
 // isReady says that a run is ready.
@@ -25,7 +27,7 @@ func (m isReady) apply(u *unit) {
 		}
 		r.ready = true
 		u.alarms.clear(startOver)
-		u.arm(r)
+		u.attend()
 		u.move(isOK, u.by, "")
 	case u.next:
 		r.ready = true
@@ -73,22 +75,12 @@ func (m isBlocked) apply(u *unit) {
 
 // isUnwell says that a run has failed its probes.
 type isUnwell struct {
-	run *run
-	why string
+	run    *run
+	why    string
+	action config.Reload
 }
 
-func (m isUnwell) apply(u *unit) { u.unwell(m.run, byProbe, m.why, m.run.def.Live.Action) }
-
-// arm begins to watch the age and the heartbeat of a run that serves.
-func (u *unit) arm(r *run) {
-	u.alarms.clear(watchdogOver, tooOld)
-	if d := r.def.Watchdog; d > 0 {
-		u.alarms.in(watchdogOver, d)
-	}
-	if d := u.def.Recycle.MaxAge; d > 0 {
-		u.alarms.set(tooOld, r.began.Add(shorten(d, u.def.Recycle.Jitter)))
-	}
-}
+func (m isUnwell) apply(u *unit) { u.unwell(m.run, byProbe, m.why, m.action) }
 
 // shorten makes d smaller at random, by up to the given part of it.
 func shorten(d time.Duration, part float64) time.Duration {

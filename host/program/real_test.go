@@ -249,6 +249,12 @@ func TestKilledProgramIsBackAtOnceAndItsFamilyIsGone(t *testing.T) {
 	k := keep(t, nil)
 	pids := filepath.Join(t.TempDir(), "pids")
 	k.apply(child(t, "family", "family", pids))
+	fastest := time.Hour
+	defer func() {
+		if fastest > 300*time.Millisecond {
+			t.Errorf("it took %v at least", fastest) // some milliseconds, but for what else this machine does
+		}
+	}()
 	for round := range 5 {
 		var family []int
 		deadline := time.Now().Add(20 * time.Second)
@@ -274,9 +280,7 @@ func TestKilledProgramIsBackAtOnceAndItsFamilyIsGone(t *testing.T) {
 				i := k.status("family").Instances[0]
 				return i.Generation > before.Generation && i.State == program.Ready
 			})
-			if took := time.Since(began); round == 0 && took > 500*time.Millisecond {
-				t.Errorf("it took %v", took) // 5 ms, but for what else this machine does
-			}
+			fastest = min(fastest, time.Since(began))
 		}
 		for _, pid := range family {
 			if alive(pid) {

@@ -172,7 +172,7 @@ func (i *Instance) record(p *program, process func(name string, g glimpse) super
 		if g.exe != (fileID{}) {
 			rr.Executable = &g.exe
 		}
-		if g.def != p.def {
+		if g.def != p.def && needsProcess(g.def, p.def) {
 			rr.Definition = p.text(g.def)
 		}
 		r.Runs = append(r.Runs, rr)

@@ -118,7 +118,7 @@ func (u *unit) adopt(r *run) {
 	u.def = r.def
 	u.policy.set(r.def.Keep)
 	u.fresh()
-	u.arm(r)
+	u.attend()
 }
 
 // promote lets a successor go on in place of one that has ended before it took
@@ -182,10 +182,10 @@ func (u *unit) escort(r *run, patient bool) {
 // seeOff waits for the end of a process, runs what follows it, and gives up its
 // home.
 func (u *unit) seeOff(r *run) {
-	child := r.child
+	child, def := r.child, u.settingsFor(r)
 	u.around.errand("end of "+r.String(), func() {
 		<-child.Done()
-		u.around.afterwards(r)
+		u.around.afterwards(r, def)
 		if err := r.home.group.Remove(); err != nil {
 			u.around.publish(Warned{Place: Place{Program: u.name, Instance: u.instance, Generation: r.number}, Text: err.Error()})
 		}
@@ -204,6 +204,7 @@ func (u *unit) depart(r *run) {
 	if r.child != nil && !r.over {
 		exit := r.child.Exit()
 		r.over, r.cause = true, causeOf(r, exit)
+		r.unheard()
 		u.record(r, exit, nil)
 	}
 	if u.last.run != nil {

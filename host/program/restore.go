@@ -26,6 +26,7 @@ func (s *Set) Restore(r Records, file func(name string) *os.File) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.open(s.newHub)
 	if len(s.programs) > 0 {
 		return errors.New("cannot restore programs: there are some already")
 	}
@@ -144,11 +145,23 @@ func (p *program) takeUp(u *unit, rr RunRecord, with restoring) (*run, error) {
 	}
 	a := supervise.Adoption{Group: r.home.group}
 	a.Stdout, a.Stderr = p.set.options.Sinks(def, u.instance, r.number)
+	if def.Ready.Kind == config.ProbeLog && !r.ready {
+		if r.lines, err = linesOf(def); err != nil {
+			return nil, err
+		}
+		a.Stdout, a.Stderr = r.lines.Tee(a.Stdout), r.lines.Tee(a.Stderr)
+	}
+	heard := p.listen(r)
+	if heard != nil {
+		a.Expiring = heard.expiring
+	}
 	pipes := supervise.Pipes{Stdout: with.file(name + " stdout"), Stderr: with.file(name + " stderr")}
 	if f := with.file(name + " process"); f != nil {
 		pipes.Process = f
 	}
-	if r.child, err = p.set.adopt(rr.Process, pipes, a); err != nil {
+	r.child, err = p.set.adopt(rr.Process, pipes, a)
+	heard.begin(r.child)
+	if err != nil {
 		r.cancel(errEnded)
 		return nil, err
 	}
@@ -177,8 +190,7 @@ func (u *unit) resume(r InstanceRecord, exact bool) {
 	case u.state == Starting:
 		u.resumeStart(exact)
 	default:
-		u.arm(u.run)
-		u.around.watch(u.run)
+		u.attend()
 	}
 	u.dirty = true
 	u.show()

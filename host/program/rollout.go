@@ -108,11 +108,12 @@ func (p *program) recycle(u *unit, why string) {
 	p.set.mu.Lock()
 	how := wayOf(p.def)
 	p.set.mu.Unlock()
-	p.nurse(u, nil, byRecycle, why, how)
+	p.nurse(u, byRecycle, why, how)
 }
 
 // nurse implements surroundings.
-func (p *program) nurse(u *unit, r *run, by, why string, action config.Reload) {
+func (p *program) nurse(u *unit, by, why string, action config.Reload) {
+	place := Place{Program: p.name, Instance: u.instance}
 	p.errand("care for "+u.name, func() {
 		defer u.tell(cared{})
 		if sig, ok := action.Signal(); ok {
@@ -120,7 +121,7 @@ func (p *program) nurse(u *unit, r *run, by, why string, action config.Reload) {
 			return
 		}
 		if action == config.ReloadNone {
-			p.warn(r, by+": "+why)
+			p.publish(Warned{Place: place, Text: by + ": " + why})
 			return
 		}
 		p.set.mu.Lock()
@@ -128,7 +129,7 @@ func (p *program) nurse(u *unit, r *run, by, why string, action config.Reload) {
 		p.set.mu.Unlock()
 		o := rollout{program: p, how: action, def: def, before: time.Now(), by: by, only: u}
 		if result := o.run(nil); result.Err != nil {
-			p.warn(r, fmt.Sprintf("it was to be renewed (%s: %s): %v", by, why, result.Err))
+			p.publish(Warned{Place: place, Text: fmt.Sprintf("it was to be renewed (%s: %s): %v", by, why, result.Err)})
 		}
 	})
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/dserver/dserver/host/config"
+	"github.com/dserver/dserver/host/probe"
 	"github.com/dserver/dserver/internal/signals"
 )
 
@@ -26,8 +28,13 @@ type run struct {
 	// What is found out while it starts does not change once it has a process.
 	exe     fileID
 	home    home
-	kills   int      // in its group for want of memory, before it began
-	newline *os.File // on which it says that it is ready, if so
+	kills   int           // in its group for want of memory, before it began
+	newline *os.File      // on which it says that it is ready, if so
+	lines   *probe.Lines  // by which it is seen that it is, likewise
+	member  *probe.Member // of the hub; nil if it is not heard
+
+	answer atomic.Pointer[string] // what was last answered to whether it is ready
+	speaks atomic.Bool            // it has told something by the notify socket
 
 	// All else is the unit's goroutine's alone.
 	began     time.Time
@@ -37,11 +44,14 @@ type run struct {
 	early     bool      // it was ready before its process was heard of
 	blocked   string    // what it needs and does not come by itself; empty if nothing
 	ready     bool
-	over      bool   // its process has ended
-	endedBy   string // who asked for its end
-	why       string // what it was ended for, if that was a failure
-	cause     string // why it ended, once it has
-	hurry     func() // ends the patience with which it is stopped
+	over      bool          // its process has ended
+	endedBy   string        // who asked for its end
+	why       string        // what it was ended for, if that was a failure
+	cause     string        // why it ended, once it has
+	heartbeat time.Duration // in which it has to say that it is alive; 0 if it need not
+	errno     int           // that it told
+	wrong     bool          // it was told that it said something wrong
+	hurry     func()        // ends the patience with which it is stopped
 }
 
 // done is nil while there is no process, or none whose end has not been seen.
@@ -68,6 +78,22 @@ func (u *unit) launch(beside bool, def *config.Program) *run {
 	return r
 }
 
+// settingsFor gives the definition by which a run is treated: what is configured
+// now, unless that is about another process.
+func (u *unit) settingsFor(r *run) *config.Program {
+	if r.def != u.def && needsProcess(r.def, u.def) {
+		return r.def
+	}
+	return u.def
+}
+
+// unheard ends that notices of the run are taken.
+func (r *run) unheard() {
+	if r.member != nil {
+		r.member.Remove()
+	}
+}
+
 // String is program/instance.generation.
 func (r *run) String() string { return fmt.Sprintf("%s/%d.%d", r.unit.name, r.unit.instance, r.number) }
 
@@ -92,7 +118,7 @@ func (u *unit) stop(r *run, by string, patient bool) {
 	if !patient {
 		cancel()
 	}
-	ladder, child := u.around.ladder(r, u.def.Stop), r.child
+	ladder, child := u.around.ladder(r, u.settingsFor(r)), r.child
 	u.around.errand("stop of "+r.String(), func() {
 		defer cancel()
 		_, err := child.Stop(ctx, ladder)

@@ -6,18 +6,22 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dserver/dserver/host/config"
+	"github.com/dserver/dserver/host/probe"
 	"github.com/dserver/dserver/host/supervise"
 )
 
 // Set keeps all programs of a master. Make one with [New].
 type Set struct {
-	options Options
-	start   func(supervise.Spec) (child, error)                                        // of options.Spawner, but in tests
-	adopt   func(supervise.Record, supervise.Pipes, supervise.Adoption) (child, error) // likewise
-	births  births
-	spread  float64 // jitter of the back-off; 0 is the default
+	options          Options
+	start            func(supervise.Spec) (child, error)                                        // of options.Spawner, but in tests
+	adopt            func(supervise.Record, supervise.Pipes, supervise.Adoption) (child, error) // likewise
+	births           births
+	hub              atomic.Pointer[probe.Hub] // nil without a notify socket; set by open
+	opening, hearing sync.Once
+	spread           float64 // jitter of the back-off; 0 is the default
 
 	applying chan struct{} // holds one while a configuration is applied
 
@@ -52,6 +56,41 @@ func New(o Options) (*Set, error) {
 		return p, nil
 	}
 	return s, nil
+}
+
+// open opens the notify socket, before the first program is started.
+func (s *Set) open(hub func() (*probe.Hub, error)) {
+	s.opening.Do(func() {
+		if s.options.NotifySocket == "" {
+			return
+		}
+		h, err := hub()
+		if err != nil {
+			s.options.Log.Error("programs cannot tell anything", "error", err)
+			return
+		}
+		s.hub.Store(h)
+		context.AfterFunc(s.options.Group.Context(), func() { h.Close() })
+	})
+}
+
+// hear begins to take what programs tell.
+func (s *Set) hear() {
+	hub := s.hub.Load()
+	if hub == nil {
+		return
+	}
+	s.hearing.Do(func() {
+		s.options.Group.Go("notices", func(context.Context) {
+			if err := hub.Serve(); err != nil {
+				s.options.Log.Error("programs are not heard any more", "error", err)
+			}
+		})
+	})
+}
+
+func (s *Set) newHub() (*probe.Hub, error) {
+	return probe.ListenHub(s.options.Group.Context(), s.options.NotifySocket)
 }
 
 func newSet(o Options, start func(supervise.Spec) (child, error)) *Set {

@@ -165,6 +165,7 @@ func (s *stage) settleDown(t *testing.T, random *rand.Rand, names []string) {
 		s.spawner.behave[name] = []behaviour{{}}
 	}
 	s.spawner.mu.Unlock()
+	time.Sleep(3 * time.Second) // so that what is being started is known for what it is
 	want := make(map[string]int)
 	for _, name := range names {
 		n := random.IntN(4)

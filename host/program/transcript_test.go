@@ -324,7 +324,7 @@ func (s *stage) command(verb string, args []string) error {
 			if r.Remark != "" {
 				text += " (" + r.Remark + ")"
 			}
-			s.add("~"+r.Program, "%s", text)
+			s.add("~"+r.Program+" "+verb, "%s", text) // several may end at one time
 		}
 	})
 	synctest.Wait()
@@ -352,7 +352,17 @@ func (s *stage) happen(verb string, args []string) error {
 		u.tell(isReady{run: r})
 	case "unwell":
 		u, r := s.runOf(args[0], c)
-		u.tell(isUnwell{run: r, why: strings.Join(args[1:], " ")})
+		u.tell(isUnwell{run: r, why: strings.Join(args[1:], " "), action: u.settingsFor(r).Live.Action})
+	case "notice":
+		u, r := s.runOf(args[0], c)
+		n, err := noticeOf(args[1:])
+		if err != nil {
+			return err
+		}
+		if n.MainPid != 0 {
+			c.Follow(n.MainPid)
+		}
+		u.tell(notice{run: r, Notice: n})
 	}
 	synctest.Wait()
 	return nil

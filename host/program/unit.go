@@ -14,12 +14,15 @@ import (
 // child is a process as an instance sees it; *supervise.Process is one.
 type child interface {
 	Pid() int
+	Invocation() string
 	Identity() supervise.Record
 	Record() (supervise.Record, supervise.Pipes)
 	Done() <-chan struct{}
 	Exit() supervise.Exit
 	Tail() []string
 	Started() time.Time
+	Main() int
+	Follow(pid int) error
 	Signal(syscall.Signal) error
 	Stop(context.Context, supervise.Ladder) (supervise.StopReport, error)
 }
@@ -32,17 +35,19 @@ type surroundings interface {
 	// by itself, and once more with an empty text when it can.
 	spawn(ctx context.Context, r *run, blocked func(why string)) (child, error)
 	// ladder gives the steps by which a run is stopped.
-	ladder(r *run, steps []config.StopStep) supervise.Ladder
-	// watch begins to look after a run that has a process: readiness, liveness.
+	ladder(r *run, def *config.Program) supervise.Ladder
+	// watch begins to look whether a run that has a process is ready.
 	watch(r *run)
+	// attend begins to look whether one that is ready stays well, until ctx ends.
+	attend(ctx context.Context, r *run, def *config.Program)
 	// recycle asks for a new process in place of one that is well.
 	recycle(u *unit, why string)
 	// nurse asks for what is to be done about a run that is not well.
-	nurse(u *unit, r *run, by, why string, action config.Reload)
+	nurse(u *unit, by, why string, action config.Reload)
 	// afterwards takes its time: it runs what follows the end of a process.
-	afterwards(r *run)
+	afterwards(r *run, def *config.Program)
 	// givenUp takes its time: it tells those whom it concerns.
-	givenUp(r *run, cause string, output []string)
+	givenUp(r *run, def *config.Program, cause string, output []string)
 	// vacate tells whether a unit that was to leave, and of which nothing runs, leaves.
 	vacate(u *unit) bool
 	// over tells that an instance has ended for good.
@@ -86,7 +91,8 @@ type unit struct {
 	last     concluded // an end of which it is not decided yet what follows
 	number   int       // generations begun
 	policy   policy
-	caring   bool // something is being done about a run that is not well, or too old
+	caring   bool               // something is being done about a run that is not well, or too old
+	unattend context.CancelFunc // ends what looks after the run that serves; nil if nothing does
 	restarts int
 	history  []Run
 	output   []string

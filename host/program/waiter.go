@@ -23,7 +23,8 @@ const (
 
 type waiter struct {
 	goal  goal
-	from  int // goalUp: the first generation that counts; goalReplaced: that of the new one
+	from  int  // goalUp: the first generation that counts; goalReplaced: that of the new one
+	held  bool // goalDown: it has not been told to end yet
 	reply chan<- outcome
 }
 
@@ -58,7 +59,7 @@ func (u *unit) reached(w waiter) bool {
 	case goalReplaced:
 		return u.state == Ready && u.run.number >= w.from && len(u.leaving) == 0
 	}
-	return u.state.over() && u.empty()
+	return !w.held && u.state.over() && u.empty()
 }
 
 func (u *unit) hasSettled() bool {

@@ -20,9 +20,10 @@ import (
 // then with everything as before: files, signals, limits. A ctx that has ended
 // by the time when the change could happen makes it fail.
 //
-// One thing is not quite as before: children that are started after the system
-// has refused to run image inherit the raised limit of open files that Go programs
-// have, instead of the one that this program was started with.
+// One thing is not quite as before. Go programs raise their limit of open files,
+// and give children and later programs the one that they were started with
+// themselves. Once the system has refused to run image, which it seldom does if
+// the file can be run at all, they give the raised one.
 func Exec(ctx context.Context, image Image) error {
 	if err := exec(ctx, image); err != nil {
 		return fmt.Errorf("cannot run %s in place of this program: %w", image.what(), err)

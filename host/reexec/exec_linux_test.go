@@ -245,7 +245,8 @@ func TestFailedExecLeavesAllAsItWas(t *testing.T) {
 }
 
 // execWhileForking changes the program while it starts children all the time.
-// Each child looks for descriptors that it should not have.
+// Each child looks for descriptors that it should not have, and says so in the
+// file that is the argument: whoever started it may be gone by then.
 func execWhileForking(t *reexec.Taken, err error) error {
 	var round int
 	if err := resume(t, err, &round); err != nil {
@@ -257,16 +258,22 @@ func execWhileForking(t *reexec.Taken, err error) error {
 		}
 	}
 	if round == 10 {
+		for err == nil {
+			_, err = syscall.Wait4(-1, nil, 0, nil)
+		}
 		fmt.Println("done")
 		return nil
 	}
 	var files []syscall.Conn
-	for range 50 {
-		r, _, err := os.Pipe()
+	for range 300 {
+		r, w, err := os.Pipe()
 		if err != nil {
 			return err
 		}
 		files = append(files, r)
+		if err := w.Close(); err != nil {
+			return err
+		}
 	}
 	image, err := self(round + 1)
 	if err != nil {
@@ -278,9 +285,10 @@ func execWhileForking(t *reexec.Taken, err error) error {
 	for range 4 {
 		go func() {
 			for first := true; ; first = false {
-				out, err := exec.Command("/bin/sh", "-c", "ls /proc/$$/fd").CombinedOutput()
-				if count := len(strings.Fields(string(out))); err == nil && count > 4 {
-					fmt.Printf("a child has %d descriptors\n", count)
+				_, err := syscall.ForkExec("/bin/sh", []string{"sh", "-c", `set -- "$0" /proc/$$/fd/*; [ $# -lt 10 ] || echo $# >>"$1"`, os.Args[1]},
+					&syscall.ProcAttr{Files: []uintptr{0, 1, 2}, Env: os.Environ()})
+				if err != nil {
+					fmt.Println(err)
 				}
 				if first {
 					running.Done()
@@ -293,8 +301,12 @@ func execWhileForking(t *reexec.Taken, err error) error {
 }
 
 func TestChildrenThatAreForkedMeanwhileGetNothing(t *testing.T) {
-	if out := run(t, "forking"); out != "done\n" {
+	path := filepath.Join(t.TempDir(), "descriptors")
+	if out := run(t, "forking", path); out != "done\n" {
 		t.Error(out)
+	}
+	if counts, err := os.ReadFile(path); err == nil {
+		t.Errorf("children had so many descriptors: %s", counts)
 	}
 }
 
@@ -349,5 +361,60 @@ func manyTimes(t *reexec.Taken, err error) error {
 func TestNothingPilesUp(t *testing.T) {
 	if out := run(t, "flat"); out != "0 true true\n" {
 		t.Errorf("descriptors more or less, signals, limit: %s", out)
+	}
+}
+
+// limited changes, in vain if its argument says so, and shows the limits of open
+// files that it and a child have.
+func limited(t *reexec.Taken, err error) error {
+	if err != nil {
+		return err
+	}
+	if t != nil {
+		if err := t.Accept(); err != nil {
+			return err
+		}
+		return showLimits()
+	}
+	if err := showLimits(); err != nil {
+		return err
+	}
+	image, err := self(1)
+	if err != nil {
+		return err
+	}
+	if len(os.Args) == 1 {
+		return reexec.Exec(context.Background(), image)
+	}
+	image.Env = []string{strings.Repeat("A", 4<<20)}
+	if err := reexec.Exec(context.Background(), image); err == nil || !strings.Contains(err.Error(), "too long") {
+		return err
+	}
+	return showLimits()
+}
+
+func showLimits() error {
+	var now unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &now); err != nil {
+		return err
+	}
+	out, err := exec.Command("/bin/sh", "-c", "ulimit -S -n").Output()
+	fmt.Print(now.Cur, " ", string(out))
+	return err
+}
+
+// TestLimitOfOpenFilesStays: Go raises the limit for itself alone, to one below
+// the hard one.
+func TestLimitOfOpenFilesStays(t *testing.T) {
+	for args, want := range map[string]string{
+		"":        "998 321\n998 321\n",
+		"in vain": "998 321\n998 998\n", // see Exec
+	} {
+		cmd, out := program(t, "limited")
+		cmd.Path = "/bin/sh"
+		cmd.Args = []string{"sh", "-c", `ulimit -S -n 321; ulimit -H -n 999; exec "$0" $1`, executable(t), args}
+		if err := cmd.Run(); err != nil || out.String() != want {
+			t.Errorf("%q: %v, %s", args, err, out)
+		}
 	}
 }

@@ -39,6 +39,7 @@ var programs = map[string]func(t *reexec.Taken, err error) error{
 	"stormed":     stormed,
 	"term":        terminable,
 	"flat":        manyTimes,
+	"limited":     limited,
 	"hangup":      hangup,
 }
 

@@ -59,7 +59,7 @@ func (s *Spawner) adopt(r Record, pipes Pipes, a Adoption) (*Process, error) {
 	if r.Main != nil {
 		leader = nil
 	}
-	if p.ref, p.child, err = find(leader, r.Pid, r.Ticks, r.Boot); err != nil {
+	if p.ref, p.child, err = s.find(leader, r.Pid, r.Ticks, r.Boot); err != nil {
 		return nil, err
 	}
 	gone := p.ref == noPidfd
@@ -85,7 +85,7 @@ func (s *Spawner) adopt(r Record, pipes Pipes, a Adoption) (*Process, error) {
 
 // find gives a reference to the process that had this number when it started at
 // ticks; noPidfd if it is gone. Who has been lent a reference has one in any case.
-func find(lent syscall.Conn, pid int, ticks uint64, boot string) (ref pidfd, child bool, err error) {
+func (s *Spawner) find(lent syscall.Conn, pid int, ticks uint64, boot string) (ref pidfd, child bool, err error) {
 	if lent != nil {
 		err = inherit.Numbers([]syscall.Conn{lent}, func(numbers []uintptr) error {
 			ref, err = pidfd(numbers[0]).copy()
@@ -96,7 +96,7 @@ func find(lent syscall.Conn, pid int, ticks uint64, boot string) (ref pidfd, chi
 		}
 		return ref, childOfOurs(ref), nil
 	}
-	if boot != "" && boot != bootID() {
+	if boot != "" && boot != s.boot() {
 		return noPidfd, false, nil
 	}
 	ref, err = openPidfd(pid)

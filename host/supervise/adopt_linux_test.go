@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dserver/dserver/host/supervise"
+	"github.com/dserver/dserver/internal/inherit"
 )
 
 // stranger runs a program in a process, and a session, that are none of ours, and
@@ -190,6 +191,51 @@ func TestOrphanOfAKilledMasterIsOurs(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLentReferenceOutlivesTheReaper: between the record and the adoption somebody
+// else has reaped the process.
+func TestLentReferenceOutlivesTheReaper(t *testing.T) {
+	s := spawner(t)
+	cmd := exec.Command("/bin/sh", "-c", "exit 43")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.PidfdOpen(cmd.Process.Pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lent := os.NewFile(uintptr(number), "pidfd")
+	defer lent.Close()
+	cmd.Wait()
+	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
+	if unix.IoctlPidfdInfo(number, &info) != nil || info.Mask&unix.PIDFD_INFO_EXIT == 0 {
+		t.Skip("this system does not keep the status of who was reaped")
+	}
+	r := supervise.Record{Name: "reaped", Pid: cmd.Process.Pid, Ticks: 1, Invocation: "reaped"}
+	if exit := await(t, adopt(t, s, r, supervise.Pipes{Process: lent}, supervise.Adoption{})); exit.Code != 43 {
+		t.Errorf("%v", exit)
+	}
+	r.Pid, r.Main = 1<<29, &supervise.Main{Pid: cmd.Process.Pid, Ticks: 1}
+	if exit := await(t, adopt(t, s, r, supervise.Pipes{Process: lent}, supervise.Adoption{})); exit.Code != 43 {
+		t.Errorf("as the followed one: %v", exit)
+	}
+}
+
+func TestStrangersChildIsLent(t *testing.T) {
+	s := spawner(t)
+	pid, ticks := stranger(t, nil, "sleep 1000")
+	p := adopt(t, s, supervise.Record{Name: "a", Pid: pid, Ticks: ticks}, supervise.Pipes{}, supervise.Adoption{})
+	own := ready(t, s, "wait")
+	freeze(t, s)
+	if _, pipes := p.Record(); pipes.Process == nil {
+		t.Error("nothing is lent")
+	} else if number, err := inherit.Number(pipes.Process); err != nil || unix.PidfdSendSignal(int(number), 0, nil, 0) != nil {
+		t.Errorf("what is lent is no reference: %v", err)
+	}
+	if _, pipes := own.Record(); pipes.Process != nil {
+		t.Error("a child of ours is lent")
 	}
 }
 

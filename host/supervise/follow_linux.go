@@ -179,7 +179,7 @@ func (m *mainProcess) close() error {
 
 // refollow is for a process that was followed already when its Record was made.
 func (p *Process) refollow(lent syscall.Conn, m Main, boot string) (gone bool, err error) {
-	ref, child, err := find(lent, m.Pid, m.Ticks, boot)
+	ref, child, err := p.spawner.find(lent, m.Pid, m.Ticks, boot)
 	if gone = ref == noPidfd; err == nil && gone {
 		ref, err = tombstone()
 	}

@@ -1,6 +1,8 @@
 package supervise_test
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,9 +12,11 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/dserver/dserver/host/reexec"
 	"github.com/dserver/dserver/host/supervise"
 )
 
@@ -121,6 +125,27 @@ func TestExitOfTheFollowedCounts(t *testing.T) {
 				t.Errorf("%d descriptors before, %d after", before, after)
 			}
 		})
+	}
+}
+
+// TestParentOfTheFollowedIsLeftOver, also if nothing else is.
+func TestParentOfTheFollowedIsLeftOver(t *testing.T) {
+	s := spawner(t)
+	out := newLines()
+	spec, in := shell(t, `exec 3<&0; setsid sh -c "read x <&3; exit 24" & echo $!; exec sleep 1000`)
+	spec.Stdout = out.sink()
+	p := start(t, s, spec)
+	heir, err := strconv.Atoi(out.next(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Follow(heir); err != nil {
+		t.Fatal(err)
+	}
+	say(t, in, "\n")
+	ended(t, p, "exit status 24", []int{heir})
+	if exit := p.Exit(); exit.Swept != 1 {
+		t.Errorf("%+v", exit)
 	}
 }
 
@@ -243,5 +268,93 @@ func TestFollowedOutlivesAKilledMaster(t *testing.T) {
 	}
 	if exit := p.Exit(); exit.Signal != syscall.SIGTERM || slices.ContainsFunc(tree, alive) {
 		t.Errorf("%+v", fmt.Sprint(exit))
+	}
+}
+
+// reapAndFollow is a supervisor to whom orphans come: a followed orphan is a child
+// of its own. It follows the heir of a parent that exits at once, changes its
+// program meanwhile, and tells how the heir ends.
+func reapAndFollow([]string) error {
+	t, resumed, err := reexec.Take()
+	if err != nil {
+		return err
+	}
+	s := supervise.New(supervise.Options{})
+	if !resumed {
+		if err := supervise.Subreap(); err != nil {
+			return err
+		}
+		return followAndChange(s)
+	}
+	var r supervise.Record
+	if err := json.Unmarshal(t.State(), &r); err != nil {
+		return err
+	}
+	if err := s.Freeze(); err != nil {
+		return err
+	}
+	p, err := s.Adopt(r, supervise.Pipes{Stdout: t.Files()[0], Stderr: t.Files()[1]}, supervise.Adoption{})
+	if err != nil {
+		return err
+	}
+	if err := t.Accept(); err != nil {
+		return err
+	}
+	s.Thaw()
+	if err := unix.Kill(p.Main(), unix.SIGUSR2); err != nil {
+		return err
+	}
+	<-p.Done()
+	_, waitErr := unix.Wait4(-1, nil, unix.WNOHANG, nil)
+	fmt.Println(p.Exit(), p.Main() == r.Main.Pid, p.Exit().Swept, waitErr)
+	return nil
+}
+
+func followAndChange(s *supervise.Spawner) error {
+	followed := make(chan error, 2)
+	p, err := s.Start(supervise.Spec{
+		Name: "daemon", Path: "/bin/sh", Env: []string{"PATH=/usr/bin:/bin"},
+		Args: []string{"sh", "-c", `setsid sh -c 'trap "exit 25" USR2; setsid sleep 1000 & echo $$; wait' & read x <&-; exit 0`},
+		Expiring: func(p *supervise.Process) {
+			for len(p.Tail()) == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			heir, err := strconv.Atoi(p.Tail()[0])
+			followed <- errors.Join(err, p.Follow(heir))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if err := <-followed; err != nil {
+		return err
+	}
+	if err := s.Freeze(); err != nil {
+		return err
+	}
+	r, pipes := p.Record()
+	if pipes.Process != nil {
+		return errors.New("a child of ours is lent")
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return reexec.Exec(context.Background(), reexec.Image{
+		Path: self, Args: os.Args, Env: os.Environ(), State: text, Files: []syscall.Conn{pipes.Stdout, pipes.Stderr},
+	})
+}
+
+func TestFollowedOrphanIsAChildOfWhoTakesOrphans(t *testing.T) {
+	out := newLines()
+	spec := child(t, "reap and follow")
+	spec.Stdout, spec.Stderr = out.sink(), out.sink()
+	await(t, start(t, spawner(t), spec))
+	if got, want := out.list(), "exit status 25 true 1 no child processes"; !slices.Equal(got, []string{want}) {
+		t.Errorf("it said %q, want %q", got, want)
 	}
 }

@@ -196,7 +196,7 @@ func TestFreezeDoesNotWaitForEver(t *testing.T) {
 	supervise.SetHaltLimit(s, 20*time.Millisecond)
 	quiet := ready(t, s, "wait")
 	out := &pieces{came: make(chan struct{}, 100), hold: make(chan struct{})}
-	spec, in := shell(t, "echo one; read x; echo two")
+	spec, in := shell(t, "echo one; read x; echo two; read x")
 	spec.Stdout = out
 	p := start(t, s, spec)
 	var err error
@@ -220,6 +220,9 @@ func TestFreezeDoesNotWaitForEver(t *testing.T) {
 		t.Error(exit)
 	}
 	close(out.hold)
+	say(t, in, "\n")
+	<-out.came
+	<-out.came
 	say(t, in, "\n")
 	if exit := await(t, p); !exit.Success() || out.String() != "one\ntwo\n" {
 		t.Errorf("%v, %q", exit, out)

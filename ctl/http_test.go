@@ -72,6 +72,17 @@ func TestAnswersAreHTTPAndJSON(t *testing.T) {
 		{"GET", "/v1/events?since=-1", "", 400, `{"error":"cannot use since=\"-1\": it must be a number from 0`},
 		{"GET", "/v1/logs?n=100001", "", 400, `{"error":"cannot use n=\"100001\": it must be a number from 0 to 100000"`},
 		{"GET", "/v1/logs?since=99999999999999999999", "", 400, `{"error":"cannot use since=`},
+		{"GET", "/v1/logs?name=nobody&name=math", "", 404, `{"error":"cannot read the log of nobody`},
+		{"GET", "/v1/logs?name=", "", 400, `{"error":"cannot read the log: there must be at most 1024 names, and no empty one"`},
+		{"GET", "/v1/logs?stream=stdout", "", 400, `{"error":"cannot read the log: the stream \"stdout\" must be one of log, out, err"`},
+		{"GET", "/v1/logs?grep=a(b", "", 400, `{"error":"cannot read the log: error parsing regexp: missing closing ): `},
+		{"GET", "/v1/logs?from=10m", "", 400, `{"error":"cannot use from=\"10m\": it must be a time such as 2006-01-02T15:04:05Z"`},
+		{"GET", "/v1/logs?until=x", "", 400, `{"error":"cannot use until=`},
+		{"GET", "/v1/logs?from=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z", "", 400, `{"error":"cannot read the log: its end 2026-01-01T00:00:00Z is not after its begin`},
+		{"GET", "/v1/logs?until=2026-01-01T00:00:00Z&follow=1", "", 400, `{"error":"cannot read the log: what is followed has no end"`},
+		{"GET", "/v1/logs?after=10", "", 400, `{"error":"cannot use after=\"10\": it must be an offset and a log, OFFSET:LOG"`},
+		{"GET", "/v1/logs?after=-1:x", "", 400, `{"error":"cannot use after=`},
+		{"GET", "/v1/logs?n=all&after=10:/var/log/web.log&after=&since=1000", "", 200, ``},
 		{"GET", "/v1/logs?follow=2", "", 400, `{"error":"cannot use follow=`},
 		{"GET", "/v1/logs?n=%zz", "", 400, `{"error":"cannot read the query of /v1/logs`},
 
@@ -134,6 +145,7 @@ func TestABodyThatNeverComesHoldsNothing(t *testing.T) {
 func FuzzRequests(f *testing.F) {
 	f.Add("GET", "/v1/info", "")
 	f.Add("GET", "/v1/logs?n=3&name=math&since=20", "")
+	f.Add("GET", "/v1/logs?n=all&name=math&name=web&after=20:/x&from=2026-01-01T00:00:00Z&grep=a&stream=out", "")
 	f.Add("GET", "/v1/sandboxes/math?x", "")
 	f.Add("POST", "/v1/reload", `{"names":["math"],"dry_run":true}`)
 	f.Add("POST", "/v1/loglevel", `{"names":["math"],"level":"debug"}`)

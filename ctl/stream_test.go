@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/internal/group"
@@ -133,6 +135,44 @@ func TestLogsEndWithoutFollow(t *testing.T) {
 		err := c.Logs(within(t), tt.q, func(l ctl.LogLine) error { got = append(got, l.Text); return nil })
 		if err != nil || strings.Join(got, ",") != tt.want {
 			t.Errorf("%+v: %v, %v", tt.q, got, err)
+		}
+	}
+}
+
+// asked is a master that only takes note of queries.
+type asked struct {
+	*master
+	queries chan ctl.LogQuery
+}
+
+func (a asked) Logs(_ context.Context, q ctl.LogQuery, _ func(ctl.LogLine) error) error {
+	a.queries <- q
+	return nil
+}
+
+func TestLogQueriesArriveAsTheyAre(t *testing.T) {
+	a, path := asked{newMaster(), make(chan ctl.LogQuery, 1)}, socketPath(t)
+	serve(t, listen(t, path), a, ctl.Config{})
+	c := ctl.New(path)
+	noon := time.Date(2026, 11, 22, 12, 0, 0, 123, time.FixedZone("", 3600))
+	for _, q := range []ctl.LogQuery{
+		{},
+		{Lines: ctl.AllLogLines},
+		{Names: []string{"web", "a&b"}, Stream: "err", Grep: `^a=(b|c) \d+&$`, Since: noon, Until: noon.Add(time.Hour), Lines: 7},
+		{After: map[string]int64{}, Since: noon, Lines: ctl.AllLogLines},
+		{After: map[string]int64{"": 1 << 60, "/var/log/a:b.log": 7, "/x": 0}, Lines: ctl.AllLogLines},
+	} {
+		if err := c.Logs(within(t), q, nil); err != nil {
+			t.Fatal(err)
+		}
+		got := <-a.queries
+		same := got.Since.Equal(q.Since) && got.Until.Equal(q.Until)
+		got.Since, got.Until, q.Since, q.Until = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+		if q.After != nil {
+			got.Lines = q.Lines
+		}
+		if !same || !reflect.DeepEqual(got, q) {
+			t.Errorf("%+v arrived as %+v", q, got)
 		}
 	}
 }

@@ -92,17 +92,27 @@ type ProgramEnded struct{ program.Ended }
 // ProgramReplaced: a new process of a program has taken over from one that is well.
 type ProgramReplaced struct{ program.Replaced }
 
-// programEvent makes an event of the master of one of the programs'.
-func programEvent(e program.Event) Event {
+// ProgramSaid: a program tells what it does.
+type ProgramSaid struct{ program.Said }
+
+// ProgramWarned: something about a program is not as it was asked for, and it runs
+// all the same.
+type ProgramWarned struct{ program.Warned }
+
+// publishProgram passes an event of the programs on as one of the master.
+func (h *hub) publishProgram(e program.Event) {
 	switch e := e.(type) {
 	case program.Moved:
-		return ProgramMoved{e}
+		h.publish(ProgramMoved{e})
 	case program.Ended:
-		return ProgramEnded{e}
+		h.publish(ProgramEnded{e})
 	case program.Replaced:
-		return ProgramReplaced{e}
+		h.publish(ProgramReplaced{e})
+	case program.Said:
+		h.publish(ProgramSaid{e})
+	case program.Warned:
+		h.publish(ProgramWarned{e})
 	}
-	return nil
 }
 
 // Place names one generation of one worker.
@@ -194,10 +204,18 @@ func programData(p program.Place) map[string]string {
 	}
 }
 
+// programText names a run of a program, with its process if it has one.
+func programText(p program.Place) string {
+	if p.Pid == 0 {
+		return fmt.Sprintf("program %s", p)
+	}
+	return fmt.Sprintf("program %s (pid %d)", p, p.Pid)
+}
+
 func (e ProgramMoved) record() ctl.Event {
 	data := programData(e.Place)
 	data["from"], data["to"], data["by"] = string(e.From), string(e.To), e.By
-	text := fmt.Sprintf("program %s (pid %d) is %s", e.Place, e.Place.Pid, e.To)
+	text := fmt.Sprintf("%s is %s", programText(e.Place), inWords(e.To))
 	if e.Reason != "" {
 		data["reason"] = e.Reason
 		text += ": " + e.Reason
@@ -216,7 +234,7 @@ func (e ProgramEnded) record() ctl.Event {
 	}
 	return ctl.Event{
 		Kind: "program_ended", Name: e.Place.Program, Data: data,
-		Text: fmt.Sprintf("program %s (pid %d) ended: %s", e.Place, e.Place.Pid, e.Run.Cause),
+		Text: fmt.Sprintf("%s ended: %s", programText(e.Place), e.Run.Cause),
 	}
 }
 
@@ -225,8 +243,32 @@ func (e ProgramReplaced) record() ctl.Event {
 	data["old"] = e.Old.String()
 	return ctl.Event{
 		Kind: "program_replaced", Name: e.Place.Program, Data: data,
-		Text: fmt.Sprintf("program %s (pid %d) takes over from %s (pid %d)", e.Place, e.Place.Pid, e.Old, e.Old.Pid),
+		Text: fmt.Sprintf("%s takes over from %s (pid %d)", programText(e.Place), e.Old, e.Old.Pid),
 	}
+}
+
+func (e ProgramSaid) record() ctl.Event {
+	data := programData(e.Place)
+	data["says"] = e.Said.Text
+	return ctl.Event{
+		Kind: "program_said", Name: e.Place.Program, Data: data,
+		Text: fmt.Sprintf("%s says: %s", programText(e.Place), e.Said.Text),
+	}
+}
+
+func (e ProgramWarned) record() ctl.Event {
+	return ctl.Event{
+		Kind: "program_warned", Name: e.Place.Program, Data: programData(e.Place),
+		Text: fmt.Sprintf("%s: %s", programText(e.Place), e.Warned.Text),
+	}
+}
+
+// inWords is what an instance in a state is.
+func inWords(s program.State) string {
+	if s == program.Backoff {
+		return "waiting for its next start"
+	}
+	return string(s)
 }
 
 func (e WorkerAdopted) record() ctl.Event {

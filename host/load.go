@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/dserver/dserver/host/cli"
@@ -139,24 +140,52 @@ func (a *App) builtin() string {
 	return b.String()
 }
 
-// startNames checks the names given to start and gives those that stay stopped.
-func startNames(c *config.Config, names []string) (stopped map[string]bool, err error) {
-	stopped = make(map[string]bool)
+// sparing is what a start with names leaves alone.
+type sparing struct {
+	stopped map[string]bool // sandboxes
+	spared  []string        // programs
+}
+
+// startNames checks the names given to start, and gives what stays stopped: all
+// that is not named, belongs to no group that is, and is not needed by what is.
+// Without names that is nothing.
+func startNames(c *config.Config, names []string) (sparing, error) {
+	out := sparing{stopped: make(map[string]bool)}
 	if len(names) == 0 {
-		return stopped, nil
+		return out, nil
 	}
 	p := plan{config: c}
-	for _, name := range p.names() {
-		stopped[name] = true
-	}
-	for _, name := range names {
-		if !stopped[name] {
-			if _, known := c.Sandbox(name); known {
-				continue // named twice
-			}
-			return nil, &UnknownSandboxError{Name: name, Known: p.names()}
+	programs, boxes := p.split(names)
+	needed := make(map[string]bool) // programs and workers
+	for _, name := range boxes {
+		b, known := c.Sandbox(name)
+		if !known {
+			return out, p.unknown(name)
 		}
-		stopped[name] = false
+		p.addNeeds(needed, p.needsOf(b.Worker))
 	}
-	return stopped, nil
+	for _, prog := range c.Programs {
+		if slices.Contains(programs, prog.Name) || prog.Group != "" && slices.Contains(programs, prog.Group) {
+			p.addNeeds(needed, []config.Need{{Name: prog.Name}})
+		}
+	}
+	for _, b := range c.Sandboxes {
+		out.stopped[b.Name] = !needed[b.Worker] && !slices.Contains(boxes, b.Name)
+	}
+	for _, prog := range c.Programs {
+		if !needed[prog.Name] {
+			out.spared = append(out.spared, prog.Name)
+		}
+	}
+	return out, nil
+}
+
+// addNeeds adds programs and workers, and all that they need in their turn.
+func (p *plan) addNeeds(to map[string]bool, needs []config.Need) {
+	for _, n := range needs {
+		if !to[n.Name] {
+			to[n.Name] = true
+			p.addNeeds(to, p.needsOf(n.Name))
+		}
+	}
 }

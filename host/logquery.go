@@ -54,7 +54,7 @@ func (l *logs) loggers(c *config.Config, names []string) error {
 			return ctl.Problemf(ctl.ErrNotFound, "there is no %q that logs; there are: %s", name, joinNames(known))
 		}
 		if p, ok := c.Program(name); ok && !l.outputOf(&p).Log {
-			return ctl.Problemf(ctl.ErrNotFound, "the output of %s is not kept: it goes to %s", name, p.Output.To)
+			return ctl.Problemf(ctl.ErrNotFound, "the output of %s is not kept: its log is %q", name, p.Output.To)
 		}
 	}
 	return nil

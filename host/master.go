@@ -38,8 +38,8 @@ type master struct {
 	groups   *cgroup.Tree
 	keepers  *group.Group // keep programs; they outlive the order to stop
 	programs *program.Set
-	wanted   wishes // as it was remembered from before
-	restored bool   // programs of another master stand still here
+	spared   []string // programs that the start was not for
+	restored bool     // programs of another master stand still here
 	fleet    *fleet
 	reloads  *reloader
 	lock     *rundir.Lock
@@ -89,6 +89,7 @@ type master struct {
 	mu        sync.Mutex
 	state     string
 	plan      *plan
+	wanted    wishes            // as they are remembered
 	ordered   bool              // a successor got the order to open
 	opened    bool              // its first generations serve
 	upgrading int               // ID of the upgrade that is under way
@@ -232,7 +233,9 @@ func (m *master) bringUp(ctx context.Context) error {
 			return // they come with the order to open
 		}
 		for _, r := range m.applyPrograms(ctx, m.currentPlan()) {
-			m.log.Warn("a program does not run", "program", r.Program, "error", r.Err)
+			if r.Program != "" { // else nobody waits for them any more
+				m.log.Warn("a program does not run", "program", r.Program, "error", r.Err)
+			}
 		}
 	})
 	for i, work := range m.currentPlan().startWaves(m.fleet.without(m.currentPlan().workloads())) {
@@ -252,7 +255,7 @@ func (m *master) bringUp(ctx context.Context) error {
 	select {
 	case <-applied:
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return m.unready(context.Cause(ctx))
 	}
 	return m.takeOver()
 }
@@ -278,7 +281,7 @@ func (m *master) warn(p *plan) {
 // sayStarted tells whoever started the instance that it is ready.
 func (m *master) sayStarted() {
 	ctx := context.Background()
-	s := cli.Started{Info: m.Info(ctx), Sandboxes: m.Sandboxes(ctx), Ready: time.Since(m.started)}
+	s := cli.Started{Info: m.Info(ctx), Sandboxes: m.Sandboxes(ctx), Programs: m.Programs(ctx, ctl.Detail{}), Ready: time.Since(m.started)}
 	if m.herald != nil {
 		m.herald.say(daemonWord{Started: &s})
 	} else if m.options.Ready != nil {
@@ -292,6 +295,9 @@ func (m *master) startFailed(err error) {
 		m.herald.sayFailed(errStopping)
 		return
 	}
+	m.mu.Lock()
+	m.stopping = true // nothing is begun any more
+	m.mu.Unlock()
 	m.log.Error("cannot start", "error", err)
 	if m.successor != nil {
 		m.successor.sayFailed(err)

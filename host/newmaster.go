@@ -20,6 +20,7 @@ import (
 	"github.com/dserver/dserver/host/cgroup"
 	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/host/logfile"
+	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/host/rundir"
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/group"
@@ -47,11 +48,12 @@ func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrad
 		return nil, err
 	}
 	m.own, m.path, m.builds = own, own.path, []*build{own}
-	stopped, err := startNames(l.Config, o.Names)
+	names, err := startNames(l.Config, o.Names)
 	if err != nil {
 		return nil, err
 	}
-	m.plan = &plan{config: l.Config, hash: hashOf(l.Config), content: l.Content, apps: l.Apps, build: own, demo: o.Demo, stopped: stopped, levels: map[string]string{}}
+	m.plan = &plan{config: l.Config, hash: hashOf(l.Config), content: l.Content, apps: l.Apps, build: own, demo: o.Demo, stopped: names.stopped, levels: map[string]string{}}
+	m.spared = names.spared
 	if m.plan.builds, err = openApps(l.Apps); err != nil {
 		return nil, err
 	}
@@ -215,9 +217,23 @@ func levelOf(e Event) slog.Level {
 			return slog.LevelDebug
 		}
 		return slog.LevelWarn
-	case WorkerLost, WorkCut:
+	case WorkerLost, WorkCut, ProgramWarned:
 		return slog.LevelWarn
+	case ProgramSaid:
+		return slog.LevelDebug
+	case ProgramEnded:
+		if e.Run.By == "" && (e.Run.Code != 0 || e.Run.Signal != "") {
+			return slog.LevelWarn
+		}
+	case ProgramMoved:
+		if e.To == program.Fatal {
+			return slog.LevelError
+		}
 	case ReloadEnded:
+		if e.Result.Error != "" {
+			return slog.LevelWarn
+		}
+	case MasterUpgraded:
 		if e.Result.Error != "" {
 			return slog.LevelWarn
 		}

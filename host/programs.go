@@ -32,7 +32,7 @@ func (m *master) newPrograms() (*program.Set, error) {
 			l := m.limits()
 			return program.Limits{Ready: l.Ready, Probation: l.Probation, Stop: l.Stop}
 		},
-		Publish: func(e program.Event) { m.events.publish(programEvent(e)) },
+		Publish: m.events.publishProgram,
 		Outside: m.awaitWorker, Essential: m.essentialEnded,
 	})
 }
@@ -102,12 +102,36 @@ func (p *plan) sandboxesOf(app string) (names []string) {
 // applyPrograms brings the programs to a plan and gives what went wrong, a
 // sentence each.
 func (m *master) applyPrograms(ctx context.Context, p *plan) (failed []program.Result) {
-	for _, r := range m.programs.Apply(ctx, p.config.Programs, p.config.Groups, m.wanted.Stopped, m.wanted.Scale) {
+	m.mu.Lock()
+	stopped, scale := m.wanted.forPrograms()
+	m.mu.Unlock()
+	for _, r := range m.programs.Apply(ctx, p.config.Programs, p.config.Groups, stopped, scale) {
 		if r.Err != nil {
 			failed = append(failed, r)
 		}
 	}
 	return failed
+}
+
+// unready says which programs a start that takes too long waits for.
+func (m *master) unready(why error) error {
+	var late, waiting []string
+	for _, p := range m.programs.Programs(false) {
+		switch at := slices.IndexFunc(p.Instances, func(i program.Instance) bool { return i.State == program.Starting }); {
+		case at < 0:
+		case p.Instances[at].Pid == 0:
+			waiting = append(waiting, p.Name)
+		default:
+			late = append(late, p.Name)
+		}
+	}
+	if len(late) > 0 {
+		why = fmt.Errorf("%w: %s", why, joinNames(late))
+	}
+	if len(waiting) > 0 {
+		why = fmt.Errorf("%w; not begun, for want of what they need: %s", why, joinNames(waiting))
+	}
+	return why
 }
 
 // essentialEnded ends the master with the exit code of a program without which it

@@ -124,6 +124,7 @@ func (m *master) takeUp(ctx context.Context) error {
 	if err := m.logs.open(m.dir); err != nil {
 		return err
 	}
+	m.recall(false)
 	if m.programs, err = m.newPrograms(); err != nil {
 		return err
 	}

@@ -30,6 +30,9 @@ func (m *master) reload(ctx context.Context, j *reloadJob) ctl.ReloadResult {
 		return m.reloadEnded(result, outcomeRefused, err)
 	}
 	defer give()
+	if m.isStopping() {
+		return m.reloadEnded(result, outcomeRefused, errStopping)
+	}
 	began := time.Now()
 	next, err := m.prepare(ctx, j.request)
 	if err != nil {

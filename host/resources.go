@@ -36,9 +36,7 @@ func (m *master) acquire(ctx context.Context) error {
 	if err := m.logs.open(m.dir); err != nil {
 		return err
 	}
-	if err := m.dir.ReadWanted(&m.wanted); err != nil {
-		m.log.Warn(err.Error())
-	}
+	m.recall(true)
 	if m.programs, err = m.newPrograms(); err != nil {
 		return err
 	}
@@ -147,6 +145,7 @@ func (m *master) inherit() error {
 	if err := m.logs.open(m.dir); err != nil {
 		return err
 	}
+	m.recall(false)
 	if m.programs, err = m.newPrograms(); err != nil {
 		return err
 	}

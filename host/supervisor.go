@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"syscall"
 
@@ -196,20 +195,5 @@ func (m *master) resetWorker(name string) {
 		if s.worker == name {
 			s.reset()
 		}
-	}
-}
-
-// wishes are what somebody asked for against what is configured. It is remembered
-// over a restart of the master.
-type wishes struct {
-	Stopped map[string]bool `json:"stopped,omitempty"` // programs by name; false: started
-	Scale   map[string]int  `json:"scale,omitempty"`
-}
-
-func (m *master) rememberWanted() {
-	var w wishes
-	w.Stopped, w.Scale = m.programs.Wanted()
-	if err := m.dir.WriteWanted(w); err != nil {
-		m.log.Warn(fmt.Sprintf("it will be forgotten at the next start: %v", err))
 	}
 }

@@ -175,7 +175,7 @@ func usageOf(pid int) *ctl.Usage {
 // Inspect implements ctl.Viewer.
 func (m *master) Inspect(ctx context.Context) ctl.Inspection {
 	in := ctl.Inspection{
-		Info: m.Info(ctx), Sandboxes: m.Sandboxes(ctx), Workers: m.Workers(ctx, true), Sockets: []ctl.Socket{},
+		Info: m.Info(ctx), Sandboxes: m.Sandboxes(ctx), Workers: m.Workers(ctx, true), Programs: m.Programs(ctx, ctl.Detail{Usage: true}), Sockets: []ctl.Socket{},
 		Runtime: ctl.Runtime{Goroutines: runtime.NumGoroutine(), Files: openFiles()},
 	}
 	for _, h := range m.sockets.list() {

@@ -84,6 +84,9 @@ func (b *bench) pour(ctx context.Context, cell string, r run, desk pages, writer
 	if err != nil {
 		return err
 	}
+	if err := r.awaitExits(ctx); err != nil {
+		return err
+	}
 	ended, err := settled(ctx, r.logs())
 	if err != nil {
 		return err
@@ -124,6 +127,21 @@ func (p pages) collect(ctx context.Context, writers int) (began time.Time, cpu t
 		cpu += w.CPU
 	}
 	return began, cpu, nil
+}
+
+// awaitExits waits until those who were born have ended; started again they are
+// not born a second time.
+func (r run) awaitExits(ctx context.Context) error {
+	born, err := r.reg.births(0)
+	if err != nil {
+		return err
+	}
+	return poll(ctx, look, func() (bool, error) {
+		for len(born) > 0 && !runs(born[0].pid, r.job.program) {
+			born = born[1:]
+		}
+		return len(born) == 0, nil
+	}, func() string { return fmt.Sprintf("%d writers have not ended", len(born)) })
 }
 
 // settled waits until nothing grows below a folder, and tells when it last did.

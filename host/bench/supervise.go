@@ -21,6 +21,7 @@ type bare struct {
 	log     *logfile.Writer
 	tasks   *group.Group
 	always  *group.Group // what runs until the end
+	closed  error        // what came of closing the log
 
 	mu       sync.Mutex
 	stopping bool
@@ -55,7 +56,7 @@ func runSupervise(args []string) error {
 		b.tasks.Go(t.Name, func(context.Context) { b.keep(i, t) })
 	}
 	served := serve(p.Socket, b)
-	return errors.Join(served, b.always.Stop(context.Background()), log.Close(), end())
+	return errors.Join(served, b.always.Stop(context.Background()), b.closed, end())
 }
 
 // startProfile begins a profile of the CPU if one is asked for; end ends it.
@@ -147,4 +148,6 @@ func (b *bare) stop() {
 	}
 	b.mu.Unlock()
 	_ = b.tasks.Wait(context.Background())
+	// Before the answer: who gets that may kill us.
+	b.closed = b.log.Close()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -115,20 +116,52 @@ func TestKilledWorkerKeepsItsCode(t *testing.T) {
 	}
 }
 
-// TestKilledMasterLeavesNoOrphan kills the master while a worker is at work: the
-// worker takes nothing new, finishes and ends; a start works at once.
+// TestKilledMasterIsFollowed kills the master while a worker is at work: nobody
+// notices but who asks the master. The next start goes on with the same processes.
+func TestKilledMasterIsFollowed(t *testing.T) {
+	in := hosttest.New(t, "multi")
+	in.Start()
+	before := map[string]int{"math": pidOf(t, in, "math"), "web": pidOf(t, in, "web"), "shop": pidOf(t, in, "shop")}
+	addresses := []string{in.Addr("web", "tcp"), in.Addr("shop", "tcp")}
+	request := hold(t, in)
+	underLoad(t, in, []string{"math", "web", "shop"}, func() {
+		kill(t, in.Info().Pid, syscall.SIGKILL)
+		waitFor(t, "the end of the master", func() bool { return !in.Running() })
+		for _, line := range []string{"status", "stop", "reload", "upgrade"} {
+			if got := in.Run(line); got.Code != 3 {
+				t.Errorf("%s: %v\nwant exit code 3", line, got)
+			}
+		}
+		in.Start()
+	})
+	for name, pid := range before {
+		if now := pidOf(t, in, name); now != pid {
+			t.Errorf("%s ran in %d and runs in %d", name, pid, now)
+		}
+		if s := sandbox(t, in, name); s.State != "ready" || s.Restarts != 0 {
+			t.Errorf("%s is %s after %d restarts", name, s.State, s.Restarts)
+		}
+	}
+	if now := []string{in.Addr("web", "tcp"), in.Addr("shop", "tcp")}; !slices.Equal(now, addresses) {
+		t.Errorf("they listened on %v and listen on %v", addresses, now)
+	}
+	request.release()
+	kill(t, before["web"], syscall.SIGKILL) // the new master looks after it
+	waitUntilServing(t, in, before["web"])
+	in.MustReload(hosttest.Build{Label: "second"})
+	in.Stop()
+	in.AssertGone()
+}
+
+// TestKilledMasterLeavesNoOrphan: no master comes in time, and then one comes while a
+// worker still finishes what runs. It waits for that and serves anew meanwhile.
 func TestKilledMasterLeavesNoOrphan(t *testing.T) {
 	in := hosttest.New(t, "multi")
+	in.Configure(hosttest.Settings{OrphanGrace: 500 * time.Millisecond})
 	in.Start()
 	orphans := []int{pidOf(t, in, "math"), pidOf(t, in, "web"), pidOf(t, in, "shop")}
 	request := hold(t, in)
 	kill(t, in.Info().Pid, syscall.SIGKILL)
-	waitFor(t, "the end of the master", func() bool { return !in.Running() })
-	for _, line := range []string{"status", "stop"} {
-		if got := in.Run(line); got.Code != 3 {
-			t.Errorf("%s: %v\nwant exit code 3", line, got)
-		}
-	}
 	waitFor(t, "idle workers to end", func() bool { return !alive(orphans[0]) && !alive(orphans[2]) })
 	if !alive(orphans[1]) {
 		t.Error("the worker did not wait for the request that runs")
@@ -150,20 +183,44 @@ func TestKilledMasterLeavesNoOrphan(t *testing.T) {
 	in.AssertGone()
 }
 
-// TestKilledMasterInTheMiddleOfAReload kills it while two generations run.
+// TestKilledMasterOfAnotherBuildIsFollowed: a start brings what it starts, also to
+// those that it goes on with. They serve until the new ones do.
+func TestKilledMasterOfAnotherBuildIsFollowed(t *testing.T) {
+	in := hosttest.New(t, "multi")
+	in.Start()
+	before := pidOf(t, in, "web")
+	underLoad(t, in, []string{"math", "web", "shop"}, func() {
+		kill(t, in.Info().Pid, syscall.SIGKILL)
+		waitFor(t, "the end of the master", func() bool { return !in.Running() })
+		in.Install(hosttest.Build{Label: "second"})
+		in.Start()
+		waitFor(t, "the new build to serve", func() bool { return in.Info().Reloads.Done == 1 })
+	})
+	if pidOf(t, in, "web") == before {
+		t.Error("the former build serves")
+	}
+	checkAllRun(t, in, ctl.ReloadResult{Build: in.Info().Build})
+}
+
+// TestKilledMasterInTheMiddleOfAReload kills it while two generations run. In multi
+// mode it is the new one that ends: it had not been ordered to serve.
 func TestKilledMasterInTheMiddleOfAReload(t *testing.T) {
 	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
 		in.Configure(hosttest.Settings{Probation: 10 * time.Second})
 		in.Start()
-		master := in.Info().Pid
+		master, web := in.Info().Pid, pidOf(t, in, "web")
 		reload := begin(t, in, in.Binary, "reload")
 		waitFor(t, "the new generation", func() bool { return strings.Contains(eventsSoFar(t, in), "is ready\n") })
 		kill(t, master, syscall.SIGKILL)
 		if code := reload.wait(); code == 0 {
 			t.Errorf("a reload whose master is killed ends with code 0:\n%s", reload.out.String())
 		}
-		waitFor(t, "everything to end", func() bool { return len(in.Processes()) == 0 })
+		left := map[bool]int{true: 0, false: 3}[single(in)]
+		waitFor(t, "all but those that serve to end", func() bool { return len(in.Processes()) == left })
 		in.Start()
+		if now := pidOf(t, in, "web"); (now != web) != single(in) {
+			t.Errorf("web ran in %d and runs in %d", web, now)
+		}
 		in.Stop()
 	})
 }

@@ -22,7 +22,7 @@ func shown() map[string]func(t *testing.T, in *hosttest.Instance) {
 		"pid":           showPid,
 		"instances":     showInstances,
 		"generation":    showGeneration,
-		"master-build":  showMasterBuild,
+		"upgrade":       showUpgrade,
 		"overlap":       showOverlap,
 		"events":        showEvents,
 		"output":        showOutput,
@@ -132,21 +132,60 @@ func showGeneration(t *testing.T, in *hosttest.Instance) {
 	if want := map[bool]int{true: 2, false: 1}[single(in)]; generation != want {
 		t.Errorf("math is in generation %d, want %d", generation, want)
 	}
-}
-
-func showMasterBuild(t *testing.T, in *hosttest.Instance) {
-	in.Start()
-	result := in.MustReload(hosttest.Build{Label: "second"})
+	in.Install(hosttest.Build{Label: "second"})
+	result := reload(t, in, "web")
 	if now := in.Info().Build.ID; (now == result.Build.ID) != single(in) {
-		t.Errorf("the master is build %s after a reload to %s", now, result.Build.ID)
+		t.Errorf("the master is build %s after a reload of web to %s", now, result.Build.ID)
 	}
 	if (len(result.Remarks) == 0) != single(in) {
 		t.Errorf("remarks: %q", result.Remarks)
 	}
+	checkAllRun(t, in, reload(t, in))
+}
+
+// reload reloads and fails the test unless that was committed.
+func reload(t *testing.T, in *hosttest.Instance, names ...string) ctl.ReloadResult {
+	t.Helper()
+	result, err := in.Reload(t.Context(), ctl.ReloadRequest{Names: names})
+	if err != nil || result.Outcome != "committed" {
+		t.Fatalf("the reload of %q: %+v, %v", names, result, err)
+	}
+	return result
+}
+
+// checkAllRun: who was told that everything was reloaded finds the new build
+// everywhere, and in the master.
+func checkAllRun(t *testing.T, in *hosttest.Instance, to ctl.ReloadResult) {
+	t.Helper()
+	if now := in.Info().Build.ID; now != to.Build.ID || len(to.Remarks) > 0 {
+		t.Errorf("the master is build %s after a reload to %s, which remarks %q", now, to.Build.ID, to.Remarks)
+	}
 	for _, w := range in.Inspect().Workers {
-		if w.State == "serving" && w.Build != result.Build.ID {
-			t.Errorf("worker %s is build %s", w.Name, w.Build)
+		if w.State == "serving" && w.Build != to.Build.ID {
+			t.Errorf("worker %s is build %s after a reload to %s", w.Name, w.Build, to.Build.ID)
 		}
+	}
+}
+
+func showUpgrade(t *testing.T, in *hosttest.Instance) {
+	in.Start()
+	master, web, before := in.Info().Pid, pidOf(t, in, "web"), in.Info().Build.ID
+	in.Install(hosttest.Build{Label: "second"})
+	got := in.Run("upgrade")
+	if got.Code != 0 || !strings.HasPrefix(got.Stdout, "app is upgraded: build ") {
+		t.Errorf("upgrade: %v", got)
+	}
+	if now := in.Info().Build.ID; now == before || !strings.Contains(got.Stdout, now) {
+		t.Errorf("the master was build %s and is %s: %v", before, now, got)
+	}
+	if now := in.Info().Pid; (now != master) != single(in) {
+		t.Errorf("the pid was %d and is %d", master, now)
+	}
+	if now := pidOf(t, in, "web"); (now != web) != single(in) {
+		t.Errorf("web ran in %d and runs in %d", web, now)
+	}
+	if done := in.Info().Reloads.Done; done != map[bool]int{true: 1, false: 0}[single(in)] {
+		t.Errorf("%d reloads were done", done)
 	}
 }
 
@@ -238,10 +277,16 @@ func showCrash(t *testing.T, in *hosttest.Instance) {
 
 func showKilledMaster(t *testing.T, in *hosttest.Instance) {
 	in.Start()
-	request := hold(t, in)
+	request, address, worker := hold(t, in), in.Addr("web", "tcp"), pidOf(t, in, "web")
 	kill(t, in.Info().Pid, syscall.SIGKILL)
 	waitFor(t, "the end of the master", func() bool { return !in.Running() })
+	if _, err := get(t.Context(), address, "/"); (err != nil) != single(in) {
+		t.Errorf("without a master, web answers with %v", err)
+	}
 	in.Start()
+	if now := pidOf(t, in, "web"); (now != worker) != single(in) {
+		t.Errorf("web ran in %d and runs in %d", worker, now)
+	}
 	if single(in) {
 		request.cut()
 	} else {

@@ -31,9 +31,10 @@ func differences() []difference {
 		{"output", regexp.MustCompile(`^err   \| `), ""},
 		{"crash", regexp.MustCompile(`: (the master ended before it was ready|worker WORKER/1.1 failed in its start): exit status 3`), ": PROCESS: exit status 3"},
 		{"generation", regexp.MustCompile(`\.instances\[\d+\]\.generation = \d+$`), ""},
-		{"master-build", regexp.MustCompile(`\.info\.build\.id = `), ""},
-		{"master-build", regexp.MustCompile(`^out build build\d+ from `), ""},
-		{"master-build", regexp.MustCompile(`^out note: the master itself still runs build `), ""},
+		{"generation", regexp.MustCompile(`\.info\.build\.id = `), ""},
+		{"generation", regexp.MustCompile(`^out build build\d+ from `), ""},
+		{"generation", regexp.MustCompile(`^out note: the master itself still runs build `), ""},
+		{"events", regexp.MustCompile(`^master_state master upgrading, and running again$`), ""},
 	}
 }
 

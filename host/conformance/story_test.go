@@ -248,8 +248,9 @@ func reloads() []step {
 		{verb: "reload --dry-run --output json", code: 0},
 		{verb: "reload", code: 0},
 		{verb: "status", code: 0, do: quiet},
-		{verb: "reload web", code: 0},
+		{verb: "reload web", code: 0, do: install(hosttest.Build{Label: "for-web"})},
 		{verb: "status --output json", code: 0, do: quiet},
+		{verb: "status", code: 0},
 		{verb: "reload nobody", code: 1},
 		{verb: "reload --binary BINARY", code: 0},
 		{verb: "status", code: 0, do: quiet},
@@ -282,6 +283,9 @@ func reloads() []step {
 	}
 }
 
+// upgrading is how a master begins to go over to another build in place.
+const upgrading = "master_state master upgrading"
+
 // happened notes what the events tell: of the master, and of the sandboxes that
 // came anew with every reload in both modes. Between sandboxes there is no order.
 func happened(s *story) {
@@ -294,7 +298,9 @@ func happened(s *story) {
 		generation, _ := strconv.Atoi(e.Data["generation"]) // not all have one
 		_, wanted := told[e.Name]
 		state := e.Data["state"]
-		switch {
+		switch last := len(told["master"]) - 1; {
+		case e.Kind == "master_state" && state == "running" && last >= 0 && told["master"][last] == upgrading:
+			told["master"][last] += ", and running again"
 		case strings.HasPrefix(e.Kind, "reload_"), e.Kind == "master_state":
 			told["master"] = append(told["master"], e.Kind+" "+e.Text)
 		case e.Kind != "sandbox_state", !wanted, !served[generation]:

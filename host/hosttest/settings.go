@@ -13,6 +13,7 @@ type Settings struct {
 	ReadyTimeout time.Duration // default 30 s
 	DrainTimeout time.Duration // default 20 s
 	StopTimeout  time.Duration // default 10 s
+	OrphanGrace  time.Duration // default 30 s
 	Worker       string        // holds all sandboxes, if given
 	Fault        string        // what the sandbox faulty does wrong; see package app
 	After        time.Duration // how long a fault takes that takes a while
@@ -36,6 +37,7 @@ func (s Settings) document(mode string) string {
 	fmt.Fprintf(&b, "ready_timeout = %q\n", or(s.ReadyTimeout, 30*time.Second))
 	fmt.Fprintf(&b, "drain_timeout = %q\n", or(s.DrainTimeout, 20*time.Second))
 	fmt.Fprintf(&b, "stop_timeout = %q\n", or(s.StopTimeout, 10*time.Second))
+	fmt.Fprintf(&b, "orphan_grace = %q\n", or(s.OrphanGrace, 30*time.Second))
 	for _, name := range networkSandboxes() {
 		fmt.Fprintf(&b, "\n[sandbox.%s]\nlisten = [\"tcp://127.0.0.1:0\", \"unix://%s.sock\"]\n", name, name)
 		s.writeWorker(&b)

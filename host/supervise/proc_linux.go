@@ -130,18 +130,24 @@ func childrenOf(pid int) []int {
 	var pids []int
 	var buf []byte
 	for _, name := range names {
-		text, err := readProcWhole(fmt.Sprintf("/proc/%d/task/%s/children", pid, name), buf)
-		if err != nil {
-			continue
-		}
-		for field := range bytes.FieldsSeq(text) {
-			if child, err := strconv.Atoi(string(field)); err == nil {
-				pids = append(pids, child)
-			}
-		}
-		buf = text[:0]
+		pids, buf = readChildren(fmt.Sprintf("/proc/%d/task/%s/children", pid, name), pids, buf)
 	}
 	return pids
+}
+
+// readChildren adds the numbers in a file of a thread to pids. buf is used, and
+// given back if it grew.
+func readChildren(name string, pids []int, buf []byte) (all []int, grown []byte) {
+	text, err := readProcWhole(name, buf)
+	if err != nil {
+		return pids, buf
+	}
+	for field := range bytes.FieldsSeq(text) {
+		if child, err := strconv.Atoi(string(field)); err == nil {
+			pids = append(pids, child)
+		}
+	}
+	return pids, text[:0]
 }
 
 // processes gives the numbers of all processes; without /proc there are none.

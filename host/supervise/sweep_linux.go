@@ -138,13 +138,21 @@ func (l *lineage) candidates() []int {
 	if l.everyone {
 		pids = processes()
 	} else {
-		pids = childrenOf(os.Getpid())
+		pids = orphans()
 	}
 	// A child of ours that is just being born is known once the family is at rest.
 	l.spawner.family.Lock()
 	defer l.spawner.family.Unlock()
 	pids = slices.DeleteFunc(pids, func(pid int) bool { return l.spawner.children[pid] != nil })
 	slices.Reverse(pids)
+	return pids
+}
+
+// orphans gives those of our children who may have had another parent. The system
+// gives orphans to the first thread of their new parent as long as that lives, and
+// Go never ends it; so nobody has to look at the children of the others.
+func orphans() []int {
+	pids, _ := readChildren(fmt.Sprintf("/proc/%d/task/%[1]d/children", os.Getpid()), nil, nil)
 	return pids
 }
 

@@ -25,6 +25,9 @@ type procStat struct {
 // gone tells whether nothing runs any more.
 func (s procStat) gone() bool { return s.state == 'Z' || s.state == 'X' }
 
+// kernel tells whether it is a thread of the kernel, which has no environment.
+func (s procStat) kernel() bool { return s.session == 0 && s.group == 0 }
+
 // readStat fails for a process that does not exist, also if it ends meanwhile.
 func readStat(pid int) (procStat, error) {
 	var space [1024]byte // the line has at most 52 numbers
@@ -142,12 +145,17 @@ func readChildren(name string, pids []int, buf []byte) (all []int, grown []byte)
 	if err != nil {
 		return pids, buf
 	}
+	return parsePids(text, pids), text[:0]
+}
+
+// parsePids adds numbers that stand between spaces to pids.
+func parsePids(text []byte, pids []int) []int {
 	for field := range bytes.FieldsSeq(text) {
-		if child, err := strconv.Atoi(string(field)); err == nil {
-			pids = append(pids, child)
+		if pid, err := strconv.Atoi(string(field)); err == nil {
+			pids = append(pids, pid)
 		}
 	}
-	return pids, text[:0]
+	return pids
 }
 
 // processes gives the numbers of all processes; without /proc there are none.

@@ -86,7 +86,7 @@ type lineage struct {
 func newLineage(u *undertaker, dead []*funeral, found map[*funeral][]member) *lineage {
 	l := &lineage{
 		spawner: u.spawner, funerals: dead, sessions: make(map[int]*funeral), ids: make(map[string]*funeral),
-		everyone: !isReaper(), found: found, seen: map[int]bool{os.Getpid(): true},
+		everyone: !isReaper() || !u.spawner.exits.crib.open(), found: found, seen: map[int]bool{os.Getpid(): true},
 		ghosts: u.ghosts, dead: make(map[int]uint64),
 	}
 	for _, f := range dead {
@@ -138,21 +138,13 @@ func (l *lineage) candidates() []int {
 	if l.everyone {
 		pids = processes()
 	} else {
-		pids = orphans()
+		pids = l.spawner.exits.crib.orphans()
 	}
 	// A child of ours that is just being born is known once the family is at rest.
 	l.spawner.family.Lock()
 	defer l.spawner.family.Unlock()
 	pids = slices.DeleteFunc(pids, func(pid int) bool { return l.spawner.children[pid] != nil })
 	slices.Reverse(pids)
-	return pids
-}
-
-// orphans gives those of our children who may have had another parent. The system
-// gives orphans to the first thread of their new parent as long as that lives, and
-// Go never ends it; so nobody has to look at the children of the others.
-func orphans() []int {
-	pids, _ := readChildren(fmt.Sprintf("/proc/%d/task/%[1]d/children", os.Getpid()), nil, nil)
 	return pids
 }
 

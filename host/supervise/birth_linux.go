@@ -31,12 +31,13 @@ const closedNumber = ^uintptr(0)
 func (s *Spawner) spawn(p *Process, spec Spec) error {
 	stdin := spec.Stdin
 	if stdin == nil {
-		null, err := os.Open(os.DevNull)
+		// Package os would try to make a place in the poller for it.
+		null, err := retry(func() (int, error) { return unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
 		if err != nil {
-			return err
+			return &os.PathError{Op: "open", Path: os.DevNull, Err: err}
 		}
-		defer null.Close()
-		stdin = null
+		defer unix.Close(null)
+		stdin = descriptor(null)
 	}
 	list := []syscall.Conn{stdin}
 	for _, sink := range []Sink{spec.Stdout, spec.Stderr} {

@@ -367,7 +367,26 @@ func alive(pid int) bool {
 	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
 }
 
+// descriptors counts those that are open, besides what a Spawner keeps until Wait:
+// its polls, and the list of our children.
 func descriptors(t testing.TB) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for _, e := range entries {
+		target, err := os.Readlink(filepath.Join("/proc/self/fd", e.Name()))
+		if err == nil && target != "anon_inode:[eventpoll]" && !strings.HasSuffix(target, "/children") {
+			count++
+		}
+	}
+	return count
+}
+
+// allDescriptors counts them all.
+func allDescriptors(t testing.TB) int {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {

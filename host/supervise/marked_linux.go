@@ -5,35 +5,61 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
+const (
+	// becoming is how long somebody may take to become another program; nobody can
+	// see the environment meanwhile.
+	becoming = 50 * time.Millisecond
+	// becomingPause is how long to wait before looking at it again.
+	becomingPause = time.Millisecond
+)
+
 // Marked finds the running processes that a Spawner with this mark has started,
 // also a former one's, and those that they started in turn, by pid. It looks at
-// all processes of the system, which takes some 10 µs for each.
+// all processes of the system, which takes some 10 µs for each, and twice at those
+// that are just becoming another program.
 func Marked(mark string) ([]Found, error) {
-	if err := checkMark(mark); err != nil {
+	if err := checkMark(mark); err != nil || mark == "" {
 		return nil, err
 	}
-	var found []Found
-	var buf []byte
-	for _, pid := range processes() {
-		before, err := readStat(pid)
-		if err != nil || before.gone() {
-			continue
-		}
-		var id string
-		if id, buf = invocationOf(pid, buf); mark == "" || !strings.HasPrefix(id, mark) {
-			continue
-		}
-		// The number may have changed hands between the two looks.
-		if after, err := readStat(pid); err == nil && after.ticks == before.ticks {
-			found = append(found, Found{Pid: pid, Invocation: id, Ticks: before.ticks})
+	l := markSearch{mark: mark}
+	pids := processes()
+	for deadline := time.Now().Add(becoming); len(pids) > 0; time.Sleep(becomingPause) {
+		pids = slices.DeleteFunc(pids, l.look)
+		if time.Now().After(deadline) {
+			break
 		}
 	}
-	slices.SortFunc(found, func(a, b Found) int { return a.Pid - b.Pid })
-	return found, nil
+	slices.SortFunc(l.found, func(a, b Found) int { return a.Pid - b.Pid })
+	return l.found, nil
+}
+
+type markSearch struct {
+	mark  string
+	found []Found
+	buf   []byte
+}
+
+// look tells false if it has to look again.
+func (l *markSearch) look(pid int) (done bool) {
+	before, err := readStat(pid)
+	if err != nil || before.gone() {
+		return true
+	}
+	var id string
+	if id, l.buf = invocationOf(pid, l.buf); !strings.HasPrefix(id, l.mark) {
+		return id != "" || before.environ || before.kernel() || !readable(pid)
+	}
+	// The number may have changed hands between the two looks.
+	after, err := readStat(pid)
+	if err == nil && after.ticks == before.ticks {
+		l.found = append(l.found, Found{Pid: pid, Invocation: id, Ticks: before.ticks})
+	}
+	return err != nil || after.ticks == before.ticks
 }
 
 // Kill kills the process, unless its number belongs to another one by now. One

@@ -277,7 +277,12 @@ func TestQuietStreamsCostNoGoroutines(t *testing.T) {
 	for _, s := range streams {
 		s.awaitOver(t)
 	}
-	if p.poll != nil {
+	p.poll.hurry(1)
+	defer p.poll.hurry(-1)
+	if err := p.tasks.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !p.poll.rest() {
 		t.Error("the poll is open though there is no stream")
 	}
 }

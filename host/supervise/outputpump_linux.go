@@ -2,15 +2,12 @@ package supervise
 
 import (
 	"context"
-	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/dserver/dserver/internal/group"
-	"github.com/dserver/dserver/internal/inherit"
 )
 
 const (
@@ -35,35 +32,31 @@ const (
 type pumps struct {
 	tasks   *group.Group
 	buffers sync.Pool
+	poll    poll // of the pipes
 
 	mu      sync.Mutex
-	poll    *os.File // nil while there are no outputs
 	outputs map[uint64]*output
 	lastID  uint64
 }
 
 func newPumps(tasks *group.Group) *pumps {
-	return &pumps{tasks: tasks, outputs: make(map[uint64]*output), buffers: sync.Pool{New: func() any {
+	p := &pumps{tasks: tasks, outputs: make(map[uint64]*output), buffers: sync.Pool{New: func() any {
 		buf := make([]byte, chunkSize)
 		return &buf
 	}}}
+	p.poll.name, p.poll.tasks = "outputs", tasks
+	p.poll.next = func() time.Time { return time.Time{} }
+	p.poll.turn = p.notice
+	return p
 }
 
 // add puts an output into the poll, which does not look at it before it is armed.
 func (p *pumps) add(o *output) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.poll == nil {
-		if err := p.openPoll(); err != nil {
-			return err
-		}
-	}
 	p.lastID++
 	o.id = p.lastID
-	if err := p.control(o, unix.EPOLL_CTL_ADD, 0); err != nil {
-		if len(p.outputs) == 0 {
-			p.closePoll()
-		}
+	if err := o.onPipe(func(number int) error { return p.poll.add(number, 0, o.id) }); err != nil {
 		return err
 	}
 	p.outputs[o.id] = o
@@ -72,9 +65,7 @@ func (p *pumps) add(o *output) error {
 
 // arm makes the poll tell once when there is something to be read.
 func (p *pumps) arm(o *output) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.control(o, unix.EPOLL_CTL_MOD, unix.EPOLLIN)
+	return o.onPipe(func(number int) error { return p.poll.arm(number, unix.EPOLLIN, o.id) })
 }
 
 // remove takes an output out of the poll. Closing its pipe would not do: another
@@ -82,56 +73,15 @@ func (p *pumps) arm(o *output) error {
 func (p *pumps) remove(o *output) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	err := p.control(o, unix.EPOLL_CTL_DEL, 0)
 	delete(p.outputs, o.id)
-	if len(p.outputs) == 0 {
-		p.closePoll()
-	}
-	return err
+	return o.onPipe(p.poll.remove)
 }
 
-func (p *pumps) control(o *output, operation int, events uint32) error {
-	return inherit.Numbers([]syscall.Conn{p.poll, o.pipe}, func(numbers []uintptr) error {
-		event := unix.EpollEvent{Events: events | unix.EPOLLONESHOT, Fd: int32(o.id), Pad: int32(o.id >> 32)}
-		return os.NewSyscallError("epoll_ctl", unix.EpollCtl(int(numbers[0]), operation, int(numbers[1]), &event))
-	})
-}
-
-func (p *pumps) openPoll() error {
-	number, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		return os.NewSyscallError("epoll_create1", err)
-	}
-	if err := unix.SetNonblock(number, true); err != nil {
-		_ = unix.Close(number)
-		return os.NewSyscallError("fcntl", err)
-	}
-	poll := os.NewFile(uintptr(number), "poll of outputs")
-	p.poll = poll
-	p.tasks.Go("outputs", func(context.Context) { p.watch(poll) })
-	return nil
-}
-
-// closePoll ends the watching goroutine, too.
-func (p *pumps) closePoll() {
-	_ = p.poll.Close()
-	p.poll = nil
-}
-
-// watch notices where something has come until the poll is closed.
-func (p *pumps) watch(poll *os.File) {
-	raw, err := poll.SyscallConn()
-	events := make([]unix.EpollEvent, 64)
-	for err == nil {
-		var n int
-		err = raw.Read(func(number uintptr) bool {
-			n, _ = retry(func() (int, error) { return unix.EpollWait(int(number), events, 0) })
-			return n > 0
-		})
-		for _, e := range events[:max(n, 0)] {
-			if o := p.find(uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32); o != nil {
-				o.notice()
-			}
+// notice is told where something has come.
+func (p *pumps) notice(events []unix.EpollEvent) {
+	for _, e := range events {
+		if o := p.find(idOf(e)); o != nil {
+			o.notice()
 		}
 	}
 }

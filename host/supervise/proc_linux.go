@@ -25,6 +25,9 @@ type procStat struct {
 // gone tells whether nothing runs any more.
 func (s procStat) gone() bool { return s.state == 'Z' || s.state == 'X' }
 
+// kernel tells whether it is a thread of the kernel, which has no environment.
+func (s procStat) kernel() bool { return s.session == 0 && s.group == 0 }
+
 // readStat fails for a process that does not exist, also if it ends meanwhile.
 func readStat(pid int) (procStat, error) {
 	var space [1024]byte // the line has at most 52 numbers
@@ -130,16 +133,27 @@ func childrenOf(pid int) []int {
 	var pids []int
 	var buf []byte
 	for _, name := range names {
-		text, err := readProcWhole(fmt.Sprintf("/proc/%d/task/%s/children", pid, name), buf)
-		if err != nil {
-			continue
+		pids, buf = readChildren(fmt.Sprintf("/proc/%d/task/%s/children", pid, name), pids, buf)
+	}
+	return pids
+}
+
+// readChildren adds the numbers in a file of a thread to pids. buf is used, and
+// given back if it grew.
+func readChildren(name string, pids []int, buf []byte) (all []int, grown []byte) {
+	text, err := readProcWhole(name, buf)
+	if err != nil {
+		return pids, buf
+	}
+	return parsePids(text, pids), text[:0]
+}
+
+// parsePids adds numbers that stand between spaces to pids.
+func parsePids(text []byte, pids []int) []int {
+	for field := range bytes.FieldsSeq(text) {
+		if pid, err := strconv.Atoi(string(field)); err == nil {
+			pids = append(pids, pid)
 		}
-		for field := range bytes.FieldsSeq(text) {
-			if child, err := strconv.Atoi(string(field)); err == nil {
-				pids = append(pids, child)
-			}
-		}
-		buf = text[:0]
 	}
 	return pids
 }

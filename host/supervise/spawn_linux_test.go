@@ -326,9 +326,12 @@ func TestChildrenOutliveTheThreadThatStartedThem(t *testing.T) {
 func TestNothingIsLeftOpen(t *testing.T) {
 	s := spawner(t)
 	spec := child(t, "print", "x")
-	await(t, start(t, s, spec)) // whatever is opened once is open now
+	await(t, start(t, s, spec)) // whatever is opened once was open now
+	if err := s.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	spec = supervise.Spec{Name: "true", Path: "/bin/true", Args: []string{"true"}}
-	before := descriptors(t)
+	before := allDescriptors(t)
 	for range 200 {
 		p, err := s.Start(spec)
 		if err != nil {
@@ -339,7 +342,7 @@ func TestNothingIsLeftOpen(t *testing.T) {
 	if err := s.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if after := descriptors(t); after != before {
+	if after := allDescriptors(t); after != before {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
 }

@@ -35,16 +35,29 @@ type Spawner struct {
 // New returns a Spawner.
 func New(o Options) *Spawner {
 	watchers := group.New(context.Background(), nil)
-	return &Spawner{
+	s := &Spawner{
 		mark: o.Mark, watchers: watchers, pumps: newPumps(watchers),
 		children: make(map[int]*Process), all: make(map[*Process]bool), boot: sync.OnceValue(bootID),
 		frost: frost{limit: haltLimit},
 	}
+	s.watchExits()
+	return s
 }
 
 // Wait returns nil once all processes have ended, or an error that names those
 // which have not when ctx ends.
-func (s *Spawner) Wait(ctx context.Context) error { return s.watchers.Wait(ctx) }
+func (s *Spawner) Wait(ctx context.Context) error {
+	for _, p := range []*poll{&s.exits.poll, &s.pumps.poll} {
+		p.hurry(1)
+		defer p.hurry(-1)
+	}
+	if err := s.watchers.Wait(ctx); err != nil {
+		return err
+	}
+	s.exits.rest()
+	s.pumps.poll.rest()
+	return nil
+}
 
 // Start starts a process. It returns when the new program runs in place of ours,
 // or with the reason why it cannot.

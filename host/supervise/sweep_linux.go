@@ -86,7 +86,7 @@ type lineage struct {
 func newLineage(u *undertaker, dead []*funeral, found map[*funeral][]member) *lineage {
 	l := &lineage{
 		spawner: u.spawner, funerals: dead, sessions: make(map[int]*funeral), ids: make(map[string]*funeral),
-		everyone: !isReaper(), found: found, seen: map[int]bool{os.Getpid(): true},
+		everyone: !isReaper() || !u.spawner.exits.crib.open(), found: found, seen: map[int]bool{os.Getpid(): true},
 		ghosts: u.ghosts, dead: make(map[int]uint64),
 	}
 	for _, f := range dead {
@@ -138,7 +138,7 @@ func (l *lineage) candidates() []int {
 	if l.everyone {
 		pids = processes()
 	} else {
-		pids = childrenOf(os.Getpid())
+		pids = l.spawner.exits.crib.orphans()
 	}
 	// A child of ours that is just being born is known once the family is at rest.
 	l.spawner.family.Lock()

@@ -1,7 +1,6 @@
 package supervise
 
 import (
-	"os"
 	"slices"
 	"time"
 
@@ -26,10 +25,9 @@ const (
 // look at the system for all. It belongs to the goroutine of the poll.
 type undertaker struct {
 	spawner  *Spawner
-	poll     *os.File
 	funerals []*funeral         // in the order of the exits
 	dead     map[*Process]bool  // those of the funerals
-	members  map[pidfd]*funeral // of those who have been killed and are awaited
+	members  map[pidfd]*funeral // of those who have been killed; they are in the poll
 	ghosts   map[int]uint64     // orphans that had exited at the last look, with the time of their start
 }
 
@@ -55,7 +53,6 @@ type member struct {
 func (u *undertaker) notice(ref pidfd) {
 	if f := u.members[ref]; f != nil {
 		f.bereave(ref)
-		delete(u.members, ref)
 		return
 	}
 	p := u.spawner.ward(ref)
@@ -75,11 +72,11 @@ func (u *undertaker) notice(ref pidfd) {
 }
 
 func (f *funeral) bereave(ref pidfd) {
-	for i := range f.members {
-		if f.members[i].ref == ref {
-			f.members[i].gone = true
-		}
+	i := slices.IndexFunc(f.members, func(m member) bool { return m.ref == ref })
+	if i < 0 || f.members[i].gone {
+		return
 	}
+	f.members[i].gone = true
 	if f.awaited--; f.awaited == 0 {
 		f.due = time.Now()
 	}
@@ -149,9 +146,10 @@ func (u *undertaker) kill(f *funeral) bool {
 		}
 		// It has been killed with all the others, or cannot be.
 		_ = m.ref.signal(unix.SIGKILL)
-		u.members[m.ref] = f
 		// Without the poll's word the limit ends the wait.
-		_ = watch(u.poll, unix.EPOLL_CTL_ADD, m.ref)
+		if u.spawner.exits.poll.add(int(m.ref), unix.EPOLLIN, uint64(m.ref)) == nil {
+			u.members[m.ref] = f
+		}
 	}
 	f.due = time.Time{}
 	return f.awaited > 0
@@ -173,12 +171,20 @@ func (u *undertaker) bury(f *funeral, now time.Time) bool {
 		return false
 	}
 	for _, m := range f.members {
-		delete(u.members, m.ref)
-		// Whoever is left is not ours any more.
-		_ = m.ref.close()
+		u.release(m)
 	}
 	p.settle()
 	return true
+}
+
+// release lets go of a member; whoever is left is not ours any more.
+func (u *undertaker) release(m member) {
+	if u.members[m.ref] != nil {
+		delete(u.members, m.ref)
+		// It is in the poll, and then it is our own.
+		_ = u.spawner.exits.poll.remove(int(m.ref))
+	}
+	_ = m.ref.close()
 }
 
 // bury takes a process and what it left behind from the system, writes down how it

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -428,5 +429,52 @@ func TestCommandsAreBounded(t *testing.T) {
 	_, err := load(t, config.Options{Dir: dir})
 	if err == nil || !strings.HasSuffix(err.Error(), ": the command has more than 128KiB") || len(err.Error()) > 500 {
 		t.Errorf("got %.600v", err)
+	}
+}
+
+// Whether a program has changed is decided by its definition, also after it has
+// been written down as JSON: where it stands in the file must not matter.
+func TestResolvedProgramsAreTheSameWhereverTheyStand(t *testing.T) {
+	const text = `
+[program.web]
+command = ["/bin/sh", "-c", "true"]
+listen = { http = "tcp://127.0.0.1:80", admin = "unix://a.sock" }
+ready = "unix://own.sock"
+live = "unix://live.sock"
+needs = { db = "started" }
+env = { A = "1" }
+inherit = []
+groups = []
+env_files = []
+rlimits = { nofile = 10 }
+stop = ["exec:/bin/sh 1s", "INT"]
+pre_start = "/bin/sh"
+[program.db]
+command = "/bin/sh"
+listen = []
+needs = []
+env = {}
+`
+	var resolved []*config.Config
+	for _, moved := range []string{text, "# a line more" + text} {
+		c, err := mustLoad(t, config.Options{Dir: tree(t, "dserver.toml", moved)}).Resolve("/run/dserver/shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range c.Programs {
+			c.Programs[i].Process.Dir = "" // that of the file, which is another one
+		}
+		resolved = append(resolved, c)
+	}
+	if !reflect.DeepEqual(resolved[0].Programs, resolved[1].Programs) {
+		t.Errorf("a line more makes a difference:\n%+v\n%+v", resolved[0].Programs, resolved[1].Programs)
+	}
+	encoded, err := json.Marshal(resolved[0].Programs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again []config.Program
+	if err := json.Unmarshal(encoded, &again); err != nil || !reflect.DeepEqual(again, resolved[0].Programs) {
+		t.Errorf("%v: JSON makes a difference:\n%+v\n%+v", err, again, resolved[0].Programs)
 	}
 }

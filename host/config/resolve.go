@@ -29,8 +29,8 @@ func (c *Config) Resolve(runtimeDir string) (*Config, error) {
 	}
 	for i := range resolved.Programs {
 		p := &resolved.Programs[i]
-		r.free("program."+p.Name+".ready", p.Ready)
-		r.free("program."+p.Name+".live", p.Live.Probe)
+		r.free("program."+p.Name+".ready", &p.Ready)
+		r.free("program."+p.Name+".live", &p.Live.Probe)
 	}
 	if r.errs != nil {
 		return nil, r.errs
@@ -63,6 +63,7 @@ func (r *resolver) listens(h holder) []Listen {
 			r.refuse(l.at, h.listenKey(l), l.String(), err)
 		}
 		r.owners[l.Address] = h.listenKey(l)
+		l.at = "" // where a thing is written makes no difference
 		listens[i] = l
 	}
 	return listens
@@ -86,13 +87,14 @@ func (r *resolver) probe(key string, p *Probe) {
 }
 
 // free checks that a probe does not ask a socket that is always open.
-func (r *resolver) free(key string, p Probe) {
+func (r *resolver) free(key string, p *Probe) {
 	if p.Kind != ProbeUnix {
 		return
 	}
 	if owner, ok := r.owners[p.Address]; ok {
 		r.refuse(p.at, key, p.String(), alwaysOpen(owner))
 	}
+	p.at = ""
 }
 
 func taken(owner string) error { return fmt.Errorf("the address is taken by %s", owner) }

@@ -31,6 +31,7 @@ type Instance struct {
 	Env    []string // variables that verbs get, besides those of the tests; set before Start
 
 	tb       testing.TB
+	bare     bool   // it has no sandboxes
 	pristine string // a program that is never replaced, for verbs
 	runtime  string
 	socket   string
@@ -39,7 +40,28 @@ type Instance struct {
 // New makes an instance of mode single or multi that does not run yet.
 func New(tb testing.TB, mode string) *Instance {
 	tb.Helper()
-	pristine := program(tb)
+	in := newInstance(tb, mode, appPackage)
+	in.Install(Build{Label: "first"})
+	in.Configure(Settings{})
+	return in
+}
+
+// NewSupervisor is New with the command dserver: an instance without sandboxes,
+// for programs. It starts faster than one with.
+func NewSupervisor(tb testing.TB, mode string) *Instance {
+	tb.Helper()
+	in := newInstance(tb, mode, commandPackage)
+	in.bare = true
+	if err := copyFile(in.pristine, in.Binary); err != nil {
+		tb.Fatal(err)
+	}
+	in.Configure(Settings{})
+	return in
+}
+
+func newInstance(tb testing.TB, mode, pkg string) *Instance {
+	tb.Helper()
+	pristine := program(tb, pkg)
 	folder, err := os.MkdirTemp("", "ht")
 	if err != nil {
 		tb.Fatal(err)
@@ -55,8 +77,6 @@ func New(tb testing.TB, mode string) *Instance {
 	if err := os.Mkdir(runtime, 0o700); err != nil {
 		tb.Fatal(err)
 	}
-	in.Install(Build{Label: "first"})
-	in.Configure(Settings{})
 	return in
 }
 
@@ -100,7 +120,7 @@ func (in *Instance) Remove() {
 }
 
 // Configure writes the configuration file.
-func (in *Instance) Configure(s Settings) { in.ConfigureText(s.document(in.Mode)) }
+func (in *Instance) Configure(s Settings) { in.ConfigureText(s.document(in.Mode, in.bare)) }
 
 // ConfigureText writes the configuration file as it is given.
 func (in *Instance) ConfigureText(text string) {

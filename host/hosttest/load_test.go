@@ -24,6 +24,12 @@ func underLoad(t *testing.T, in *hosttest.Instance, o load.Options, body func(l 
 			})
 		}
 	}
+	loadOn(t, in, targets, o, body)
+}
+
+// loadOn does the same for targets of choice.
+func loadOn(t *testing.T, in *hosttest.Instance, targets []load.Target, o load.Options, body func(l *load.Load)) {
+	t.Helper()
 	l, err := load.Start(context.WithoutCancel(t.Context()), targets, o)
 	if err != nil {
 		t.Fatal(err)

@@ -16,10 +16,15 @@ import (
 // binary; Main sets it.
 const programVar = "HOSTTEST_PROGRAM"
 
+// What instances run.
 const (
-	programPackage = "github.com/dserver/dserver/host/hosttest/app"
-	stampPrefix    = "hosttest-stamp:"
-	stampSize      = 96
+	appPackage     = "github.com/dserver/dserver/host/hosttest/app"
+	commandPackage = "github.com/dserver/dserver/cmd/dserver"
+)
+
+const (
+	stampPrefix = "hosttest-stamp:"
+	stampSize   = 96
 )
 
 // Main runs the tests of a package that uses instances and gives the exit code
@@ -51,27 +56,27 @@ func complain(err error) int {
 	return 1
 }
 
-// program is the path of the test program as it was linked. The first call of a
-// test binary builds it, with the race detector if the tests have it.
-func program(tb testing.TB) string {
+// program is the path of a program as it was linked. The first call of a test
+// binary builds it, with the race detector if the tests have it.
+func program(tb testing.TB, pkg string) string {
 	tb.Helper()
 	folder := os.Getenv(programVar)
 	if folder == "" {
 		tb.Fatal("TestMain must call hosttest.Main")
 	}
-	path := filepath.Join(folder, "app")
+	path := filepath.Join(folder, filepath.Base(pkg))
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
 	// Two tests that build at the same time do no harm: the later rename wins.
-	fresh := filepath.Join(tb.TempDir(), "app")
+	fresh := filepath.Join(tb.TempDir(), "program")
 	args := []string{"build", "-ldflags=-s -w", "-o", fresh}
 	if raceEnabled() {
 		args = append(args, "-race")
 	}
-	out, err := exec.Command("go", append(args, programPackage)...).CombinedOutput()
+	out, err := exec.Command("go", append(args, pkg)...).CombinedOutput()
 	if err != nil {
-		tb.Fatalf("cannot build the test program: %v\n%s", err, out)
+		tb.Fatalf("cannot build %s: %v\n%s", pkg, err, out)
 	}
 	if err := copyFile(fresh, path); err != nil {
 		tb.Fatal(err)

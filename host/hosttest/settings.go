@@ -23,8 +23,9 @@ type Settings struct {
 // networkSandboxes are the sandboxes that listen.
 func networkSandboxes() []string { return []string{"math", "web", "shop"} }
 
-// document is the configuration file.
-func (s Settings) document(mode string) string {
+// document is the configuration file, of an instance that is bare without
+// sandboxes.
+func (s Settings) document(mode string, bare bool) string {
 	var b strings.Builder
 	or := func(d, otherwise time.Duration) time.Duration {
 		if d == 0 {
@@ -32,12 +33,15 @@ func (s Settings) document(mode string) string {
 		}
 		return d
 	}
-	fmt.Fprintf(&b, "mode = %q\n", mode)
+	fmt.Fprintf(&b, "name = %q\nmode = %q\n", Name, mode)
 	fmt.Fprintf(&b, "probation = %q\n", or(s.Probation, 50*time.Millisecond))
 	fmt.Fprintf(&b, "ready_timeout = %q\n", or(s.ReadyTimeout, 30*time.Second))
 	fmt.Fprintf(&b, "drain_timeout = %q\n", or(s.DrainTimeout, 20*time.Second))
 	fmt.Fprintf(&b, "stop_timeout = %q\n", or(s.StopTimeout, 10*time.Second))
 	fmt.Fprintf(&b, "orphan_grace = %q\n", or(s.OrphanGrace, 30*time.Second))
+	if bare {
+		return b.String() + s.Extra
+	}
 	for _, name := range networkSandboxes() {
 		fmt.Fprintf(&b, "\n[sandbox.%s]\nlisten = [\"tcp://127.0.0.1:0\", \"unix://%s.sock\"]\n", name, name)
 		s.writeWorker(&b)

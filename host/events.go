@@ -292,7 +292,9 @@ func (e ReloadStarted) record() ctl.Event {
 func (e ReloadEnded) record() ctl.Event {
 	r := e.Result
 	text := fmt.Sprintf("reload %d %s", r.ID, strings.ReplaceAll(r.Outcome, "_", " "))
-	if r.Error != "" {
+	if r.Error != "" && r.Outcome == outcomeCommitted {
+		text += ", but not all of it: " + r.Error
+	} else if r.Error != "" {
 		text += ": " + r.Error
 	} else if r.Ready > 0 {
 		text += fmt.Sprintf(": ready after %v, committed after %v", r.Ready.Round(time.Millisecond), r.Took.Round(time.Millisecond))

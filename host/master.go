@@ -232,7 +232,7 @@ func (m *master) bringUp(ctx context.Context) error {
 		if m.successor != nil {
 			return // they come with the order to open
 		}
-		for _, r := range m.applyPrograms(ctx, m.currentPlan()) {
+		for _, r := range m.applyPrograms(ctx) {
 			if r.Program != "" { // else nobody waits for them any more
 				m.log.Warn("a program does not run", "program", r.Program, "error", r.Err)
 			}

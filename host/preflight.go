@@ -23,17 +23,25 @@ const preflightLimit = 20 * time.Second
 // of this kind.
 type CheckError struct {
 	Path   string
+	Same   bool     // it is the build that runs: only the configuration is another one
 	Output []string // what it said, line by line
 	Err    error
 }
 
 // Error gives the first line that the build said.
 func (e *CheckError) Error() string {
-	if len(e.Output) > 0 {
-		return fmt.Sprintf("the new build %s refuses: %s", e.Path, e.Output[0])
+	if len(e.Output) == 0 {
+		return fmt.Sprintf("the new build %s cannot be checked: %v", e.Path, e.Err)
 	}
-	return fmt.Sprintf("the new build %s cannot be checked: %v", e.Path, e.Err)
+	text := strings.TrimPrefix(e.Output[0], "error: ") // this is the middle of a sentence
+	if e.Same {
+		return text
+	}
+	return fmt.Sprintf("the new build %s refuses: %s", e.Path, text)
 }
+
+// rest is what the build said after its first line.
+func (e *CheckError) rest() []string { return e.Output[min(1, len(e.Output)):] }
 
 // Unwrap gives the failure of the check itself.
 func (e *CheckError) Unwrap() error { return e.Err }
@@ -55,7 +63,7 @@ func (m *master) preflight(ctx context.Context, b *build) (d checked, err error)
 	}
 	out, said, err := m.checkWhenWritten(ctx, fmt.Sprintf("/proc/self/fd/%d", number), b.path)
 	if err != nil {
-		return d, &CheckError{Path: b.path, Output: lines(said), Err: errors.Join(context.Cause(ctx), err)}
+		return d, &CheckError{Path: b.path, Same: sameFile(b.file, m.currentPlan().build.file), Output: lines(said), Err: errors.Join(context.Cause(ctx), err)}
 	}
 	var manifest cli.Manifest
 	err = json.Unmarshal(out, &manifest)

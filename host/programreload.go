@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/config"
@@ -24,6 +25,7 @@ func (m *master) reloadPrograms(ctx context.Context, result ctl.ReloadResult, ne
 	if dry {
 		return m.reloadEnded(result, outcomePlanned, nil)
 	}
+	began := time.Now()
 	m.move("reloading", "")
 	defer m.resume()
 	m.events.publish(ReloadStarted{ID: result.ID, Build: result.Build})
@@ -34,18 +36,21 @@ func (m *master) reloadPrograms(ctx context.Context, result ctl.ReloadResult, ne
 	m.plan = &merged
 	m.mu.Unlock()
 	err := m.renewPrograms(ctx, names)
+	m.sockets.keepOnly(m.currentPlan().holders())
 	outcome := outcomeCommitted
 	if err != nil {
 		outcome = outcomeRolledBack
 	}
+	result.Took = time.Since(began)
+	result.Ready = result.Took
 	return m.reloadEnded(result, outcome, err)
 }
 
 // programsAfter brings programs to what a reload has just put into force: the named
 // ones, or without any name all in which something has changed.
 func (m *master) programsAfter(ctx context.Context, next *plan, names, programs []string) error {
-	if len(names) == 0 {
-		return programsError(m.applyPrograms(ctx, next))
+	if len(names) == 0 { // next is in force
+		return programsError(m.applyPrograms(ctx))
 	}
 	if len(programs) == 0 {
 		return nil
@@ -64,7 +69,7 @@ func (m *master) programsAfter(ctx context.Context, next *plan, names, programs 
 // that it does not change to the code at their paths.
 func (m *master) renewPrograms(ctx context.Context, names []string) error {
 	before := m.programs.Programs(false)
-	failed := m.applyPrograms(ctx, m.currentPlan())
+	failed := m.applyPrograms(ctx)
 	var same []string
 	for _, name := range names {
 		if generationOf(before, name) == generationOf(m.programs.Programs(false), name) {

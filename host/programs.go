@@ -1,7 +1,9 @@
 package host
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -99,9 +101,11 @@ func (p *plan) sandboxesOf(app string) (names []string) {
 	return names
 }
 
-// applyPrograms brings the programs to a plan and gives what went wrong, a
-// sentence each.
-func (m *master) applyPrograms(ctx context.Context, p *plan) (failed []program.Result) {
+// applyPrograms brings the programs to the plan that is in force, and gives what
+// went wrong. A program that went back to its old definition has that one in the
+// plan as well from then on.
+func (m *master) applyPrograms(ctx context.Context) (failed []program.Result) {
+	p := m.currentPlan()
 	m.mu.Lock()
 	stopped, scale := m.wanted.forPrograms()
 	m.mu.Unlock()
@@ -110,7 +114,49 @@ func (m *master) applyPrograms(ctx context.Context, p *plan) (failed []program.R
 			failed = append(failed, r)
 		}
 	}
+	back := make(map[string]config.Program)
+	for i, r := range failed {
+		if def, ok := m.definition(r.Program); ok && !samePrograms(def, p.config, r.Program) {
+			back[r.Program] = def
+			failed[i].Err = fmt.Errorf("%w; it is back to what it was", r.Err)
+		}
+	}
+	if len(back) > 0 {
+		m.mu.Lock()
+		m.plan = m.plan.withDefinitions(back)
+		m.mu.Unlock()
+	}
 	return failed
+}
+
+// definition is what a program is kept by.
+func (m *master) definition(name string) (def config.Program, ok bool) {
+	for _, r := range m.programs.Records().Programs {
+		if json.Unmarshal(r.Definition, &def) == nil && def.Name == name {
+			return def, true
+		}
+	}
+	return config.Program{}, false
+}
+
+func samePrograms(def config.Program, c *config.Config, name string) bool {
+	other, _ := c.Program(name)
+	a, errA := json.Marshal(def)
+	b, errB := json.Marshal(other)
+	return errA == nil && errB == nil && bytes.Equal(a, b)
+}
+
+// withDefinitions gives a copy of the plan with other definitions of some programs.
+func (p *plan) withDefinitions(defs map[string]config.Program) *plan {
+	next, c := *p, *p.config
+	c.Programs = slices.Clone(c.Programs)
+	for i, prog := range c.Programs {
+		if def, ok := defs[prog.Name]; ok {
+			c.Programs[i] = def
+		}
+	}
+	next.config, next.hash = &c, hashOf(&c)
+	return &next
 }
 
 // unready says which programs a start that takes too long waits for.

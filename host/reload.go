@@ -66,6 +66,8 @@ func (m *master) reload(ctx context.Context, j *reloadJob) ctl.ReloadResult {
 	result.Remarks = m.remarks(next, j.request.Names)
 	if m.upgrader == nil {
 		err = m.programsAfter(ctx, next, j.request.Names, programs)
+		m.sockets.keepOnly(m.currentPlan().holders())
+		result.Took = time.Since(began)
 	}
 	return m.reloadEnded(result, outcomeCommitted, err)
 }
@@ -235,7 +237,7 @@ func outputOf(err error) []string {
 		return failed.Tail
 	}
 	if check, ok := errors.AsType[*CheckError](err); ok {
-		return check.Output
+		return check.rest()
 	}
 	if prog, ok := errors.AsType[*ProgramError](err); ok {
 		return prog.Output

@@ -60,7 +60,7 @@ func (m *master) arrived() {
 		m.log.Warn("cannot go on with the reload that was waiting", "error", err)
 	}
 	m.goOnWithPrograms()
-	err := programsError(m.applyPrograms(m.keepers.Context(), m.currentPlan()))
+	err := programsError(m.applyPrograms(m.keepers.Context()))
 	b.Result.Outcome, b.Result.Took = outcomeCommitted, time.Since(b.Began)
 	if err != nil {
 		b.Result.Error, b.Result.Output = err.Error(), outputOf(err)

@@ -167,7 +167,7 @@ func (m *master) upgradeFailed(id int, outcome string, err error) ctl.UpgradeRes
 	r := ctl.UpgradeResult{ID: id, Outcome: outcome, Build: m.own.record(), Pid: os.Getpid(), Error: err.Error()}
 	var check *CheckError
 	if errors.As(err, &check) {
-		r.Output = check.Output
+		r.Output = check.rest()
 	}
 	m.mu.Lock()
 	m.upgraded = r

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
@@ -32,6 +33,10 @@ func guard(args []string) (int, error) {
 		return 1, fmt.Errorf("cannot make a temporary folder: %w", err)
 	}
 	defer os.RemoveAll(dir)
+	// Processes are known by their working folders, and these have no links in them.
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return 1, err
+	}
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGCHLD, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	driver, err := startDriver(append([]string{roleDrive, dir}, args...))

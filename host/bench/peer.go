@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -140,10 +141,15 @@ func (r run) end(limit time.Duration) {
 // kill ends everything at once.
 func (r run) kill() { killAll(r.grab()) }
 
-// grab takes hold of everything that runs, the root first.
+// grab takes hold of everything that runs, the root first. All of it works in the
+// folder of the job; if the root does not, its number is somebody else's by now.
 func (r run) grab() []handle {
+	pids := worksIn(r.job.dir)
+	if slices.Contains(pids, r.root()) {
+		pids = append(family(r.root()), pids...)
+	}
 	var all []handle
-	for _, pid := range append(family(r.root()), worksIn(r.job.dir)...) {
+	for _, pid := range pids {
 		if h, err := openProcess(pid); err == nil {
 			all = append(all, h)
 		}

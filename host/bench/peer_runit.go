@@ -72,12 +72,19 @@ func (runitPeer) prepare(j job) error {
 
 func (runitPeer) launch(_ context.Context, j job) (instance, error) {
 	pid, err := foreground(j, "runsvdir", "-P", j.path("sv"))
-	return runitInstance{pid: pid, job: j}, err
+	if err != nil {
+		return nil, err
+	}
+	// Its number may be somebody else's when it is told to stop. The descriptor
+	// stays open as long as the benchmark runs.
+	h, err := openProcess(pid)
+	return runitInstance{pid: pid, handle: h, job: j}, err
 }
 
 type runitInstance struct {
-	pid int
-	job job
+	pid    int
+	handle handle
+	job    job
 }
 
 func (i runitInstance) root() int    { return i.pid }
@@ -106,7 +113,7 @@ func statusFiles(j job, up func(status []byte) bool) (func() (int, error), error
 func (i runitInstance) command() []string { return append([]string{"sv", "status"}, folders(i.job)...) }
 
 // stop makes runsvdir end every runsv, and these their tasks.
-func (i runitInstance) stop(context.Context) error { return syscall.Kill(i.pid, syscall.SIGHUP) }
+func (i runitInstance) stop(context.Context) error { return i.handle.signal(syscall.SIGHUP) }
 
 func (i runitInstance) state(context.Context) (string, error) {
 	b, err := os.ReadFile(filepath.Join(folders(i.job)[0], "supervise", "stat"))

@@ -147,6 +147,9 @@ func (s *shell) reloaded(what string, res ctl.ReloadResult, f format) error {
 		return nil
 	}
 	why := res.Error
+	if res.Outcome == "committed" {
+		return failed(&Failure{Cause: errors.New(why), Output: res.Output}, "reload all of %s", what)
+	}
 	if why == "" {
 		why = "the new build did not take over"
 	}

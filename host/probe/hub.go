@@ -110,10 +110,20 @@ func (h *Hub) Conn() syscall.Conn { return h.listener }
 // Path is what programs get as NOTIFY_SOCKET.
 func (h *Hub) Path() string { return h.listener.Path() }
 
-// Serve receives until [Hub.Close], and then returns nil.
+// Pause ends Serve, which returns nil. What comes meanwhile stays in the socket, for
+// who serves again after Resume, or goes on with the socket.
+func (h *Hub) Pause() error { return h.listener.Pause() }
+
+// Resume undoes Pause.
+func (h *Hub) Resume() error { return h.listener.Resume() }
+
+// Serve receives until [Hub.Close] or [Hub.Pause], and then returns nil.
 func (h *Hub) Serve() error {
 	for {
 		said, err := h.listener.Receive()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil
+		}
 		if errors.Is(err, net.ErrClosed) {
 			h.end()
 			return nil

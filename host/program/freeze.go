@@ -20,6 +20,12 @@ func (s *Set) Freeze(ctx context.Context) error {
 	if s.frozen == nil {
 		s.frozen = make(chan struct{})
 	}
+	s.mu.Unlock()
+	if err := s.ignore(); err != nil {
+		s.Thaw()
+		return fmt.Errorf("cannot freeze the programs: %w", err)
+	}
+	s.mu.Lock()
 	still := make(chan struct{})
 	count := 0
 	for _, p := range s.programs {

@@ -109,6 +109,9 @@ func (u *unit) glimpses() []glimpse {
 	return list
 }
 
+// keptHub is the name of the notify socket.
+const keptHub = "notify socket"
+
 // Kept is a file that goes with exact Records, by a name that is its own.
 type Kept struct {
 	Name string
@@ -141,6 +144,9 @@ func (s *Set) Bequest() (Records, []Kept) {
 		return record
 	})
 	r.Exact = true
+	if hub := s.hub.Load(); hub != nil {
+		kept = append(kept, Kept{keptHub, hub.Conn()})
+	}
 	return r, kept
 }
 

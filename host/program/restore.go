@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/host/config"
+	"github.com/dserver/dserver/host/probe"
 	"github.com/dserver/dserver/host/supervise"
 )
 
@@ -26,7 +27,14 @@ func (s *Set) Restore(r Records, file func(name string) *os.File) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.open(s.newHub)
+	s.open(func() (*probe.Hub, error) {
+		if f := file(keptHub); f != nil {
+			if hub, err := probe.AdoptHub(f, s.options.NotifySocket); err == nil {
+				return hub, nil
+			}
+		}
+		return s.newHub()
+	})
 	if len(s.programs) > 0 {
 		return errors.New("cannot restore programs: there are some already")
 	}

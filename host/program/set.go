@@ -15,13 +15,13 @@ import (
 
 // Set keeps all programs of a master. Make one with [New].
 type Set struct {
-	options          Options
-	start            func(supervise.Spec) (child, error)                                        // of options.Spawner, but in tests
-	adopt            func(supervise.Record, supervise.Pipes, supervise.Adoption) (child, error) // likewise
-	births           births
-	hub              atomic.Pointer[probe.Hub] // nil without a notify socket; set by open
-	opening, hearing sync.Once
-	spread           float64 // jitter of the back-off; 0 is the default
+	options Options
+	start   func(supervise.Spec) (child, error)                                        // of options.Spawner, but in tests
+	adopt   func(supervise.Record, supervise.Pipes, supervise.Adoption) (child, error) // likewise
+	births  births
+	hub     atomic.Pointer[probe.Hub] // nil without a notify socket; set by open
+	opening sync.Once
+	spread  float64 // jitter of the back-off; 0 is the default
 
 	applying chan struct{} // holds one while a configuration is applied
 
@@ -31,6 +31,7 @@ type Set struct {
 	programs []*program // in the order of the file
 	groups   []config.Group
 	serial   uint64        // counts commands
+	heard    chan struct{} // closed when notices are no longer taken; nil if they are not
 	closed   bool          // all is stopped, and nothing is started any more
 	frozen   chan struct{} // closed by Thaw; nil if it is not frozen
 }
@@ -70,23 +71,60 @@ func (s *Set) open(hub func() (*probe.Hub, error)) {
 			return
 		}
 		s.hub.Store(h)
-		context.AfterFunc(s.options.Group.Context(), func() { h.Close() })
+		context.AfterFunc(s.options.Group.Context(), func() {
+			// The socket of a Set that stands still belongs to who goes on in our place.
+			if !s.standsStill() {
+				h.Close()
+			}
+		})
 	})
 }
 
-// hear begins to take what programs tell.
+// hear begins to take what programs tell, if nobody does.
 func (s *Set) hear() {
 	hub := s.hub.Load()
 	if hub == nil {
 		return
 	}
-	s.hearing.Do(func() {
-		s.options.Group.Go("notices", func(context.Context) {
-			if err := hub.Serve(); err != nil {
-				s.options.Log.Error("programs are not heard any more", "error", err)
-			}
-		})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.heard != nil || s.frozen != nil {
+		return
+	}
+	heard := make(chan struct{})
+	s.heard = heard
+	if err := hub.Resume(); err != nil {
+		s.options.Log.Error("programs are not heard", "error", err)
+	}
+	s.options.Group.Go("notices", func(ctx context.Context) {
+		defer close(heard)
+		if err := hub.Serve(); err != nil && ctx.Err() == nil {
+			s.options.Log.Error("programs are not heard any more", "error", err)
+		}
 	})
+}
+
+// ignore leaves what programs tell in the socket from now on. All that was taken
+// from there is with the instances when it returns.
+func (s *Set) ignore() error {
+	s.mu.Lock()
+	heard := s.heard
+	s.heard = nil
+	s.mu.Unlock()
+	if heard == nil {
+		return nil
+	}
+	if err := s.hub.Load().Pause(); err != nil {
+		return err
+	}
+	<-heard
+	return nil
+}
+
+func (s *Set) standsStill() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.frozen != nil
 }
 
 func (s *Set) newHub() (*probe.Hub, error) {

@@ -30,6 +30,7 @@ type relayState struct {
 	Dir     string
 	Round   int
 	Started int         // short-lived processes so far
+	Back    int         // images that went back so far
 	Held    []relayHeld // all that were not told to have ended
 }
 
@@ -324,6 +325,12 @@ func (r *relay) resume(t *reexec.Taken) error {
 	if err := r.adopt(t.Files()); err != nil {
 		return err
 	}
+	if os.Getenv(refusing) != "" {
+		return t.Back(errors.New("not this time"))
+	}
+	if t.Returned() != nil {
+		r.state.Back++
+	}
 	if err := t.Accept(); err != nil {
 		return err
 	}
@@ -331,7 +338,32 @@ func (r *relay) resume(t *reexec.Taken) error {
 	return nil
 }
 
+// refusing is the variable that makes an image go back when it has adopted all.
+const refusing = "SUPERVISE_TEST_REFUSING"
+
+// change goes on in the next image. Now and then it tries one first that cannot be
+// run, or one that goes back.
 func (r *relay) change() error {
+	if r.state.Round%5 == 0 {
+		if err := r.exec("/none", nil); !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("the system ran what does not exist: %w", err)
+		}
+		r.mu.Unlock()
+		r.s.Thaw()
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	var env []string
+	if r.state.Round%4 == 0 {
+		env = []string{refusing + "=1"}
+	}
+	return r.exec(self, env)
+}
+
+// exec returns with all frozen.
+func (r *relay) exec(path string, env []string) error {
 	files, err := r.freeze()
 	if err != nil {
 		return err
@@ -340,11 +372,7 @@ func (r *relay) change() error {
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	return reexec.Exec(context.Background(), reexec.Image{Path: self, Args: os.Args, Env: os.Environ(), State: text, Files: files})
+	return reexec.Exec(context.Background(), reexec.Image{Path: path, Args: os.Args, Env: append(os.Environ(), env...), State: text, Files: files})
 }
 
 // finish waits for all ends and tells what is still open.
@@ -357,7 +385,7 @@ func (r *relay) finish() error {
 	if err := r.s.Wait(ctx); err != nil {
 		return err
 	}
-	return r.tell(fmt.Sprintf("end %d of %d\n", r.state.Started, os.Getpid()))
+	return r.tell(fmt.Sprintf("end %d of %d, %d back\n", r.state.Started, os.Getpid(), r.state.Back))
 }
 
 // checkRelay looks for what a relay has lost, told twice or got wrong.
@@ -445,7 +473,7 @@ func TestNothingIsLostOverExecs(t *testing.T) {
 		t.Fatalf("%v: %q", exit, p.Tail())
 	}
 	checkRelay(t, dir, rounds, rounds*10)
-	if end, want := readEnds(t, dir)["end"], fmt.Sprintf("%d of %d", rounds*relayShort, p.Pid()); !slices.Equal(end, []string{want}) {
+	if end, want := readEnds(t, dir)["end"], fmt.Sprintf("%d of %d, %d back", rounds*relayShort, p.Pid(), rounds/4); !slices.Equal(end, []string{want}) {
 		t.Errorf("at the end it said %q, want %q", end, want)
 	}
 }

@@ -356,14 +356,14 @@ func TestMasterIsKilledAtAnyMoment(t *testing.T) {
 			t.Errorf("%s: told %q, want %q", name, got, want)
 		}
 		for _, stream := range []string{"out", "err"} {
-			checkSeams(t, dir, name, stream, kills)
+			checkSeams(t, dir, name, stream, kills, lines)
 		}
 	}
 }
 
 // checkSeams looks for lines that come twice or in disorder, and for more damaged
 // ones than masters were killed.
-func checkSeams(t *testing.T, dir, name, stream string, kills int) {
+func checkSeams(t *testing.T, dir, name, stream string, kills, lines int) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, name+"."+stream))
 	if err != nil {
@@ -373,7 +373,8 @@ func checkSeams(t *testing.T, dir, name, stream string, kills int) {
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSuffix(line, "\n")
 		var i int
-		if _, err := fmt.Sscanf(line, name+" says line %d and no more", &i); err != nil || line != numbered(name, i) {
+		// The number of a line without its middle may be a huge one.
+		if _, err := fmt.Sscanf(line, name+" says line %d and no more", &i); err != nil || line != numbered(name, i) || i >= lines {
 			damaged++
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -87,6 +88,13 @@ func (l *NotifyListener) prepare(mode os.FileMode) error {
 
 // SyscallConn gives the socket, to be handed to a later master; see [HoldNotify].
 func (l *NotifyListener) SyscallConn() (syscall.RawConn, error) { return l.conn.SyscallConn() }
+
+// Pause makes [NotifyListener.Receive] return os.ErrDeadlineExceeded; what comes
+// meanwhile stays in the socket. Resume undoes it.
+func (l *NotifyListener) Pause() error { return l.conn.SetReadDeadline(time.Unix(1, 0)) }
+
+// Resume makes Receive wait for notices again.
+func (l *NotifyListener) Resume() error { return l.conn.SetReadDeadline(time.Time{}) }
 
 // Path is what children get as NOTIFY_SOCKET.
 func (l *NotifyListener) Path() string { return l.path }

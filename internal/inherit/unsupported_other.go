@@ -94,6 +94,12 @@ func (*NotifyListener) SyscallConn() (syscall.RawConn, error) {
 	return nil, unsupported("hand over a socket")
 }
 
+// Pause is not supported on this system.
+func (*NotifyListener) Pause() error { return unsupported("listen for notices") }
+
+// Resume is not supported on this system.
+func (*NotifyListener) Resume() error { return unsupported("listen for notices") }
+
 // Path is empty.
 func (*NotifyListener) Path() string { return "" }
 

@@ -373,6 +373,7 @@ func checkSeams(t *testing.T, dir, name, stream string, kills int) {
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSuffix(line, "\n")
 		var i int
+		// Two halves of lines do not say the same number twice.
 		if _, err := fmt.Sscanf(line, name+" says line %d and no more", &i); err != nil || line != numbered(name, i) {
 			damaged++
 			continue

@@ -346,23 +346,3 @@ func TestNothingIsLeftOpen(t *testing.T) {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
 }
-
-func BenchmarkRestart(b *testing.B) {
-	s := spawner(b)
-	spec := supervise.Spec{Name: "sleep", Path: "/bin/sleep", Args: []string{"sleep", "1000"}}
-	p := start(b, s, spec)
-	for b.Loop() {
-		if err := p.Kill(); err != nil {
-			b.Fatal(err)
-		}
-		<-p.Done()
-		next, err := s.Start(spec)
-		if err != nil {
-			b.Fatal(err)
-		}
-		p = next
-	}
-	if _, err := p.Stop(stopped(), nil); err != nil {
-		b.Fatal(err)
-	}
-}

@@ -16,6 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/dserver/dserver/host/cgroup"
 	"github.com/dserver/dserver/host/supervise"
 )
 
@@ -198,4 +201,53 @@ func memory(b *testing.B) int {
 	}
 	b.Skip("the system does not tell")
 	return 0
+}
+
+// BenchmarkLife is the life of a process that ends at once, from Start until it is
+// done, by what its Spec asks for.
+func BenchmarkLife(b *testing.B) {
+	adoptOrphans(b)
+	s := supervise.New(supervise.Options{})
+	tree, err := cgroup.Find(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := tree.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	nice, umask := 3, 0o027
+	for name, change := range map[string]func(b *testing.B, spec *supervise.Spec){
+		"plain": func(*testing.B, *supervise.Spec) {},
+		"user": func(_ *testing.B, spec *supervise.Spec) {
+			spec.User = &supervise.User{UID: os.Getuid(), GID: os.Getgid(), Groups: []int{}}
+		},
+		"thread": func(_ *testing.B, spec *supervise.Spec) { spec.Nice, spec.Umask = &nice, &umask },
+		"shell": func(_ *testing.B, spec *supervise.Spec) {
+			spec.Rlimits = []supervise.Rlimit{{Resource: unix.RLIMIT_CORE}}
+		},
+		"group": func(b *testing.B, spec *supervise.Spec) {
+			g, err := tree.Make("bench", cgroup.Limits{})
+			if err != nil || g == nil {
+				b.Skip("there are no control groups that we may write to")
+			}
+			spec.Group = g
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			spec := program("/bin/true")
+			change(b, &spec)
+			for b.Loop() {
+				p, err := s.Start(spec)
+				if err != nil {
+					b.Fatal(err)
+				}
+				<-p.Done()
+			}
+		})
+	}
+	if err := s.Wait(b.Context()); err != nil {
+		b.Error(err)
+	}
 }

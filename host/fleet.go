@@ -25,9 +25,14 @@ type fleet struct {
 	// essential is told that a worker was given up without which the master is of no
 	// use; nil if nobody is.
 	essential func(worker string, exit supervise.Exit)
+	// note writes down what there is. A master that follows this one if it is killed
+	// ends what it does not find there, so that comes before an order to serve.
+	note func()
 
 	retireCtx context.Context // ends when draining has lasted long enough
 	cutAll    context.CancelFunc
+
+	moving sync.Mutex // held while a generation goes from its slot to those that drain
 
 	mu       sync.Mutex
 	begun    int            // generations that slots had before this process
@@ -53,7 +58,7 @@ type retirement struct {
 }
 
 func newFleet(g *group.Group, r runner, events *hub, l func() limits) *fleet {
-	f := &fleet{runner: r, events: events, group: g, limits: l, numbers: make(map[string]int)}
+	f := &fleet{runner: r, events: events, group: g, limits: l, numbers: make(map[string]int), note: func() {}}
 	f.retireCtx, f.cutAll = context.WithCancel(context.WithoutCancel(g.Context()))
 	return f
 }
@@ -115,6 +120,8 @@ func (f *fleet) reviveMissing(work []workload) {
 // install puts a committed generation into its slot, begins to keep the slot if
 // it is new, and retires the generation that served there.
 func (f *fleet) install(s *slot, g *generation) {
+	f.moving.Lock()
+	defer f.moving.Unlock()
 	old := s.adopt(g)
 	if old != nil {
 		f.retire(s, old)
@@ -136,6 +143,8 @@ func (s *slot) before(t *slot) bool {
 
 // remove gives up a slot and retires what serves there.
 func (f *fleet) remove(s *slot) {
+	f.moving.Lock()
+	defer f.moving.Unlock()
 	f.mu.Lock()
 	for i, t := range f.slots {
 		if t == s {

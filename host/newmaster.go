@@ -182,6 +182,9 @@ func (m *master) chooseRunners() {
 	}
 	m.fleet = newFleet(m.group, m.first, m.events, m.limits)
 	m.fleet.essential = m.essentialEnded
+	if m.workers != nil {
+		m.fleet.note = m.noteNow
+	}
 	if m.successor != nil {
 		m.fleet.begun = m.successor.given.Generation - 1
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"syscall"
 
@@ -15,21 +14,21 @@ import (
 	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/program"
+	"github.com/dserver/dserver/host/rundir"
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/inherit"
 	"github.com/dserver/dserver/sandbox"
 )
 
-// notifySocket is the name of the socket in the runtime folder on which programs
-// say that they are ready. It is as long as that of the control socket, so that
-// one check of the path does for both.
-const notifySocket = "ntf.sock"
+// notifySocket is the abstract address at which programs say that they are ready.
+// A path in the runtime folder could not be reached by those of other users.
+func notifySocket(d rundir.Dir) string { return "@dserver-" + markOf(d) + "-notify" }
 
 // newPrograms makes what keeps the programs of this master.
 func (m *master) newPrograms() (*program.Set, error) {
 	return program.New(program.Options{
 		Spawner: m.spawner, Cgroups: m.groups, Group: m.keepers, Log: m.log, Environ: inherit.Scrub(os.Environ()),
-		Sinks: m.logs.program, Sockets: m.programSockets, NotifySocket: filepath.Join(m.dir.Path, notifySocket),
+		Sinks: m.logs.program, Sockets: m.programSockets, NotifySocket: notifySocket(m.dir),
 		Limits: func() program.Limits {
 			l := m.limits()
 			return program.Limits{Ready: l.Ready, Probation: l.Probation, Stop: l.Stop}

@@ -70,29 +70,36 @@ func (g *generation) recordFor(process func(*supervise.Process) supervise.Record
 // records describes all processes of the fleet: those that serve, those that
 // drain, and those that are on their way in.
 func (f *fleet) records(process func(*supervise.Process) supervise.Record) []workerRecord {
+	f.moving.Lock()
+	defer f.moving.Unlock()
 	out := []workerRecord{}
+	serving := make(map[*generation]bool)
 	for _, s := range f.all() {
 		s.mu.Lock()
 		g, restarts, lost := s.current, s.restarts, s.lost
 		s.mu.Unlock()
+		serving[g] = true
 		if r, ok := g.recordFor(process); ok {
 			r.Restarts, r.Lost = restarts, lost
 			out = append(out, r)
 		}
-		if g := s.reviving(); g != nil {
+		if g := s.reviving(); g != nil && !serving[g] {
 			if r, ok := g.recordFor(process); ok {
 				out = append(out, r)
 			}
 		}
 	}
 	for _, e := range f.arriving() {
-		if state, _ := e.gen.snapshot(); state < Serving {
+		if !serving[e.gen] {
 			if r, ok := e.gen.recordFor(process); ok {
 				out = append(out, r)
 			}
 		}
 	}
 	for _, d := range f.leaving() {
+		if serving[d.gen] {
+			continue
+		}
 		if r, ok := d.gen.recordFor(process); ok {
 			r.Drained = d.until
 			out = append(out, r)
@@ -126,14 +133,20 @@ func (m *master) keepState(ctx context.Context) {
 		case <-m.dirty:
 		}
 		began := time.Now()
-		if m.owns() {
-			if err := m.writeState(); err != nil {
-				m.log.Warn("cannot write the state", "error", err)
-			}
-		}
+		m.noteNow()
 		if !wait(ctx, max(noteInterval, noteShare*time.Since(began))) {
 			return
 		}
+	}
+}
+
+// noteNow writes state.json if that is this process' to do.
+func (m *master) noteNow() {
+	if !m.owns() {
+		return
+	}
+	if err := m.writeState(); err != nil {
+		m.log.Warn("cannot write the state", "error", err)
 	}
 }
 

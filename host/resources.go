@@ -230,7 +230,7 @@ func (m *master) release() error {
 	}
 	if m.lock != nil {
 		if mine {
-			errs = append(errs, m.lock.Clean(notifySocket))
+			errs = append(errs, m.lock.Clean())
 		} else {
 			errs = append(errs, m.lock.Close())
 		}

@@ -260,6 +260,7 @@ func (s *slot) tryServe(ctx context.Context, g *generation, changed <-chan struc
 	defer limit.Stop()
 	select {
 	case <-g.ready:
+		s.fleet.note()
 		if g.commit(ctx) == nil && s.serveInstead(g, changed) {
 			return true
 		}

@@ -141,6 +141,7 @@ func (t *transition) probation(ctx context.Context) error {
 // first that has opened it can fail; from then on it goes through, and one that
 // dies meanwhile is started again like any other that is lost.
 func (t *transition) commit(ctx context.Context) error {
+	t.fleet.note()
 	for i, e := range t.entries {
 		if err := e.gen.commit(ctx); err != nil && i == 0 {
 			return e.gen.failure("commit", err)

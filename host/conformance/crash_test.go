@@ -233,7 +233,7 @@ func TestKilledSingle(t *testing.T) {
 	for range 3 {
 		pid := in.Info().Pid
 		kill(t, pid, syscall.SIGKILL)
-		waitFor(t, "the end of the process", func() bool { return !alive(pid) })
+		waitFor(t, "the end of the process", func() bool { return !alive(pid) && !in.Running() })
 		for _, line := range []string{"status", "stop", "reload"} {
 			if got := in.Run(line); got.Code != 3 {
 				t.Errorf("%s: %v\nwant exit code 3", line, got)

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dserver/dserver/host/cgroup"
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/internal/inherit"
@@ -346,5 +347,28 @@ func serveSocket([]string) error {
 		}
 		conn.Write([]byte("hi\n"))
 		conn.Close()
+	}
+}
+
+// TestHungryProgramIsReloadedBeforeItIsKilled: at memory_high there comes a new
+// process, and the old one ends in peace.
+func TestHungryProgramIsReloadedBeforeItIsKilled(t *testing.T) {
+	k := keep(t, nil)
+	limits := cgroup.Limits{Memory: 256 << 20, MemoryHigh: 64 << 20}
+	if lacks := k.tree.Lacks(cgroup.Limits{Memory: limits.Memory}); len(lacks) > 0 {
+		t.Skip(lacks[0]) // and then nothing tells of memory_high, either
+	}
+	// The first one eats, the others do not.
+	p := shell("hungry", `if mkdir "$1"; then exec "$2" 100; fi; exec sleep 1000`, filepath.Join(t.TempDir(), "eaten"), child(t, "", "").Command[0])
+	p.Process.Env = map[string]string{standIn: "eat"}
+	p.Process.Memory, p.Process.MemoryHigh = limits.Memory, limits.MemoryHigh
+	p.Reload = config.ReloadReplace
+	k.apply(p)
+	k.until("the next one", func() bool {
+		i := k.status("hungry").Instances[0]
+		return i.Generation == 2 && len(i.History) == 1
+	})
+	if h := k.status("hungry").Instances[0].History[0]; h.By != "recycle" || strings.Contains(h.Cause, "memory") {
+		t.Errorf("it ended with %+v", h)
 	}
 }

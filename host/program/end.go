@@ -82,6 +82,7 @@ func causeOf(r *run, exit supervise.Exit) string {
 func (u *unit) record(r *run, exit supervise.Exit, output []string) {
 	done := runOf(r, exit, r.cause)
 	u.history, u.dirty = remember(u.history, done), true
+	u.show() // who hears of it may look
 	e := Ended{Place: u.place(r), Run: done}
 	if r.endedBy == "" && !expected(r.def.Keep, exit) {
 		e.Output = output

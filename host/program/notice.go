@@ -81,6 +81,7 @@ func (u *unit) note(m notice) {
 	}
 	if m.HasStatus && m.Status != u.says {
 		u.says = m.Status
+		u.show()
 		u.around.publish(Said{Place: u.place(m.run), Text: m.Status})
 	}
 }

@@ -100,7 +100,7 @@ func (p *program) over(exit supervise.Exit) {
 	p.set.mu.Lock()
 	essential := p.def.Essential
 	for _, u := range p.units {
-		essential = essential && !u.seen.Load().State.alive()
+		essential = essential && u.seen.Load().State.over()
 	}
 	p.set.mu.Unlock()
 	if essential {

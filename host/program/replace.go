@@ -109,6 +109,7 @@ func (u *unit) takeOver() {
 	u.run, u.next = u.next, nil
 	u.adopt(u.run)
 	u.reason, u.by, u.since, u.dirty = "", u.run.replacedBy, time.Now(), true
+	u.show()
 	u.around.publish(Replaced{Place: u.place(u.run), Old: u.place(old), By: u.by})
 	u.retire(old, u.by, true)
 }

@@ -71,7 +71,8 @@ func (s *Set) open(hub func() (*probe.Hub, error)) {
 			return
 		}
 		s.hub.Store(h)
-		context.AfterFunc(s.options.Group.Context(), func() {
+		s.options.Group.Go("notify socket", func(ctx context.Context) {
+			<-ctx.Done()
 			// The socket of a Set that stands still belongs to who goes on in our place.
 			if !s.standsStill() {
 				h.Close()

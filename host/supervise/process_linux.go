@@ -58,8 +58,8 @@ func (p *Process) Invocation() string { return p.invocation }
 // Started is when the process began to run.
 func (p *Process) Started() time.Time { return p.started }
 
-// Done is closed when the process has exited, what it left in its session has
-// been killed, and its output has been passed on.
+// Done is closed when the process has exited, all that came of it has been
+// killed, and its output has been passed on.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
 // Exit tells how the process ended; it is valid once Done is closed.

@@ -246,7 +246,9 @@ func writeNumbered(args []string) error {
 	return exitWith(args[3:])
 }
 
-func numbered(name string, i int) string { return fmt.Sprintf("%s says line %d and no more", name, i) }
+func numbered(name string, i int) string {
+	return fmt.Sprintf("%s says line %d and no more than %d", name, i, i)
+}
 
 // Of the relays' processes.
 const (

@@ -94,10 +94,24 @@ func TestStartSaysWhyItCannot(t *testing.T) {
 	if _, err := s.Start(spec); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v is not known as a missing file", err)
 	}
+	for _, path := range []string{dir + "/none", "none"} {
+		var out, errs finishes
+		spec.Path, spec.Stdout, spec.Stderr = path, &out, &errs
+		if _, err := s.Start(spec); err == nil || out != 1 || errs != 1 {
+			t.Errorf("%v: the sinks were finished %d and %d times", err, out, errs)
+		}
+	}
 	if after := descriptors(t); after != before {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
 }
+
+// finishes counts how often a Sink was finished.
+type finishes int
+
+func (*finishes) Write([]byte) {}
+func (f *finishes) Finish()    { *f++ }
+func (*finishes) Rest() []byte { return nil }
 
 func TestEnvironmentIsTheChildsAlone(t *testing.T) {
 	s := spawner(t)
@@ -347,22 +361,27 @@ func TestNothingIsLeftOpen(t *testing.T) {
 	}
 }
 
-func BenchmarkRestart(b *testing.B) {
-	s := spawner(b)
-	spec := supervise.Spec{Name: "sleep", Path: "/bin/sleep", Args: []string{"sleep", "1000"}}
-	p := start(b, s, spec)
-	for b.Loop() {
-		if err := p.Kill(); err != nil {
-			b.Fatal(err)
-		}
-		<-p.Done()
-		next, err := s.Start(spec)
-		if err != nil {
-			b.Fatal(err)
-		}
-		p = next
+func TestQuietProcessesCostLittle(t *testing.T) {
+	const count = 200
+	s := spawner(t)
+	start(t, s, program("/bin/sleep", "1000")) // what is there once is there now
+	inUse := func() (bytes, goroutines int) {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int(m.HeapInuse + m.StackInuse), runtime.NumGoroutine()
 	}
-	if _, err := p.Stop(stopped(), nil); err != nil {
-		b.Fatal(err)
+	bytesBefore, goroutinesBefore := inUse()
+	processes := make([]*supervise.Process, count)
+	for i := range processes {
+		processes[i] = start(t, s, program("/bin/sleep", "1000"))
+	}
+	bytes, goroutines := inUse()
+	if n := goroutines - goroutinesBefore; n > 0 {
+		t.Errorf("%d goroutines for %d processes", n, count)
+	}
+	// The cleanup of the test takes some of it.
+	if each := (bytes - bytesBefore) / count; each > 8<<10 {
+		t.Errorf("%d bytes for each process", each)
 	}
 }

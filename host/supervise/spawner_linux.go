@@ -60,8 +60,22 @@ func (s *Spawner) Wait(ctx context.Context) error {
 }
 
 // Start starts a process. It returns when the new program runs in place of ours,
-// or with the reason why it cannot.
+// or with the reason why it cannot. The Sinks of the Spec are finished in any case,
+// each of them once, after a failure before Start returns.
 func (s *Spawner) Start(spec Spec) (*Process, error) {
+	p, err := s.start(spec)
+	if err == nil {
+		return p, nil
+	}
+	for _, sink := range []Sink{spec.Stdout, spec.Stderr} {
+		if sink != nil {
+			sink.Finish()
+		}
+	}
+	return nil, err
+}
+
+func (s *Spawner) start(spec Spec) (*Process, error) {
 	if err := spec.validate(); err != nil {
 		return nil, err
 	}

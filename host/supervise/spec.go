@@ -67,6 +67,13 @@ type Spec struct {
 	Rlimits []Rlimit
 	// ListenPid puts the number of the process into its environment as LISTEN_PID,
 	// by which other people's programs know that LISTEN_FDS is meant for them.
+	//
+	// With ListenPid, Rlimits or OOMScoreAdj the process begins as /bin/sh and becomes
+	// its program, which takes a third longer. Its first argument is then the path
+	// that is run, variables whose names are no identifiers are lost in most shells,
+	// an Executable stays open in it behind its Files, there is room for no more than
+	// 6 Files beside Stdin, and a program that cannot be run for another reason than
+	// its path and mode exits with 126 or 127.
 	ListenPid bool
 }
 
@@ -169,8 +176,8 @@ type Exit struct {
 	Unknown bool           // somebody else took the exit status
 	Started time.Time
 	Ended   time.Time
-	Swept   int   // processes of its session that it left behind and that were killed
-	Left    []int // those of them that could not be killed, by pid
+	Swept   int   // processes that it left behind and that were killed
+	Left    []int // those of them that did not go in 5 seconds, by pid
 }
 
 // Success tells whether the process exited with code 0.
@@ -204,7 +211,9 @@ type Rung struct {
 }
 
 // Ladder is how a process is told to end, rung by rung. Below the last one there
-// is always SIGKILL. The zero Ladder is SIGTERM and 10 seconds.
+// is always SIGKILL, for the process and all that came of it. When the process itself
+// has ended, on whichever rung, what is left of its tree is killed at once. The
+// zero Ladder is SIGTERM and 10 seconds.
 type Ladder []Rung
 
 func (l Ladder) orDefault() Ladder {

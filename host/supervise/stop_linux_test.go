@@ -60,6 +60,43 @@ func TestStopGoesDownTheLadder(t *testing.T) {
 	}
 }
 
+// A signal is for the process, SIGKILL for its whole tree; a rung takes until the
+// tree has gone.
+func TestRungsAndTrees(t *testing.T) {
+	everywhere(t, func(t *testing.T, at place) {
+		out := newLines()
+		spec := program("/bin/sh", "-c", `
+			trap 'echo told; [ $stubborn ] || exit 7' TERM
+			sh -c 'trap "echo child told" TERM; echo child; while :; do sleep 1000; done' &
+			while :; do wait; done`)
+		spec.Stdout, spec.Group, spec.Env = out.sink(), at.group(t, "rungs"), os.Environ()
+		ladder := supervise.Ladder{{Signal: syscall.SIGTERM, Wait: 20 * time.Second}}
+		for _, stubborn := range []bool{false, true} {
+			if stubborn {
+				spec.Env = append(spec.Env, "stubborn=yes")
+				ladder[0].Wait = 20 * time.Millisecond
+			}
+			p := start(t, at.Spawner, spec)
+			if got := out.next(t); got != "child" {
+				t.Fatalf("the first line is %q", got)
+			}
+			report, err := p.Stop(t.Context(), ladder)
+			if err != nil || report.Killed() != stubborn || report.Exit.Code != 7 && !stubborn {
+				t.Errorf("stubborn %t: %+v, %v", stubborn, report, err)
+			}
+			if got := out.next(t); got != "told" {
+				t.Errorf("stubborn %t: it said %q", stubborn, got)
+			}
+			if !stubborn && report.Exit.Swept == 0 {
+				t.Error("the rest of the tree has not been killed")
+			}
+		}
+		if got := out.list(); !slices.Equal(got, []string{"child", "told", "child", "told"}) {
+			t.Errorf("said was %q", got)
+		}
+	})
+}
+
 func TestRungMayBeACommand(t *testing.T) {
 	s := spawner(t)
 	p := ready(t, s, "stubborn")
@@ -209,6 +246,33 @@ func TestWhoHoldsTheOutputIsKilledInAnySession(t *testing.T) {
 			t.Error("the process in another session is alive")
 		}
 	}
+}
+
+// Whoever holds the output of a process that was killed keeps nobody waiting: the
+// best of some tries counts, because the machine may be busy.
+func TestHeirsOfAKilledProcessAreGoneSoon(t *testing.T) {
+	everywhere(t, func(t *testing.T, at place) {
+		group := at.group(t, "heirs")
+		best := time.Hour
+		for range 5 {
+			out := newLines()
+			spec := program("/bin/sh", "-c", "sleep 1000 & setsid sleep 1000 & (setsid sleep 1000 &) ; echo ready; wait")
+			spec.Stdout, spec.Group = out.sink(), group
+			p := start(t, at.Spawner, spec)
+			out.next(t)
+			began := time.Now()
+			if err := p.Signal(syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			if exit := await(t, p); exit.Signal != syscall.SIGKILL || len(exit.Left) > 0 {
+				t.Fatalf("%+v", exit)
+			}
+			best = min(best, time.Since(began))
+		}
+		if best > 100*time.Millisecond {
+			t.Errorf("it took %v", best)
+		}
+	})
 }
 
 func TestAllOutputArrivesBeforeDone(t *testing.T) {

@@ -80,7 +80,10 @@ type orphan struct {
 
 // look reaps whom it is time for.
 func (o *orphanage) look(now time.Time) {
-	o.spawner.family.Lock()
+	if !o.spawner.family.TryLock() {
+		o.pause = orphanPause // somebody is born just now, or the Spawner is frozen, perhaps for good
+		return
+	}
 	defer o.spawner.family.Unlock()
 	ours, err := unix.Getsid(0)
 	if err != nil {

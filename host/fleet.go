@@ -231,19 +231,27 @@ func (f *fleet) leaving() []retirement {
 	return slices.Clone(f.retiring)
 }
 
-// stop retires every generation and waits until all have gone. When ctx ends, or
-// now closes, they are cut.
-func (f *fleet) stop(ctx context.Context, now <-chan struct{}) {
-	slots := f.all()
-	for i := len(slots) - 1; i >= 0; i-- {
-		f.remove(slots[i])
+// stop retires every generation, or those of some workers, and waits until these
+// have gone. When ctx ends, or now closes, they are cut.
+func (f *fleet) stop(ctx context.Context, now <-chan struct{}, workers ...string) {
+	meant := func(s *slot) bool { return len(workers) == 0 || slices.Contains(workers, s.worker) }
+	for _, s := range slices.Backward(f.all()) {
+		if meant(s) {
+			f.remove(s)
+		}
 	}
-	defer context.AfterFunc(ctx, f.cutAll)()
-	for _, r := range f.leaving() {
+	going := slices.DeleteFunc(f.leaving(), func(r retirement) bool { return !meant(r.slot) })
+	cut := func() {
+		for _, r := range going {
+			r.cut()
+		}
+	}
+	defer context.AfterFunc(ctx, cut)()
+	for _, r := range going {
 		select {
 		case <-r.over:
 		case <-now:
-			f.cutAll()
+			cut()
 			<-r.over
 		}
 	}

@@ -25,9 +25,7 @@ func (m *master) stop(limit time.Duration, why string) {
 		if m.forward(syscall.SIGTERM) {
 			return // the reload could not be taken back any more; its process stops instead
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), limit)
-		defer cancel()
-		m.stopEverything(ctx)
+		m.stopEverything(limit)
 		err := m.endPredecessor(limit)
 		m.move("stopped", "")
 		m.end(errors.Join(m.lastWord(), err))
@@ -35,9 +33,10 @@ func (m *master) stop(limit time.Duration, why string) {
 }
 
 // stopEverything ends programs and workers in the reverse of the order in which
-// they need each other.
-func (m *master) stopEverything(ctx context.Context) {
-	ctx, cut := context.WithCancel(ctx)
+// they need each other. Each worker has until limit to finish what it has, and each
+// program what its own stop says.
+func (m *master) stopEverything(limit time.Duration) {
+	ctx, cut := context.WithCancel(context.Background())
 	defer cut()
 	m.group.Go("cut", func(context.Context) {
 		select {
@@ -46,11 +45,29 @@ func (m *master) stopEverything(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	})
-	if above := m.currentPlan().programsAbove(); len(above) > 0 {
-		m.programs.Stop(ctx, above)
+	for _, step := range m.currentPlan().stopSteps() {
+		m.stopStep(ctx, step, limit)
 	}
-	m.fleet.stop(ctx, m.cutNow)
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	m.fleet.stop(within, m.cutNow) // what is configured no more
 	m.programs.StopAll(ctx)
+}
+
+func (m *master) stopStep(ctx context.Context, step stopStep, limit time.Duration) {
+	stopped := make(chan struct{})
+	m.group.Go("stop of programs", func(context.Context) {
+		defer close(stopped)
+		if len(step.programs) > 0 {
+			m.programs.StopAll(ctx, step.programs...)
+		}
+	})
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if len(step.workers) > 0 {
+		m.fleet.stop(within, m.cutNow, step.workers...)
+	}
+	<-stopped
 }
 
 // lastWord is what an essential program makes the master end with.

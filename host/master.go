@@ -238,9 +238,13 @@ func (m *master) bringUp(ctx context.Context) error {
 			}
 		}
 	})
-	for i, work := range m.currentPlan().startWaves(m.fleet.without(m.currentPlan().workloads())) {
+	waves := [][]workload{m.fleet.without(m.currentPlan().workloads())}
+	if m.successor == nil { // else what is needed runs already
+		waves = m.currentPlan().startWaves(waves[0])
+	}
+	for i, work := range waves {
 		if i > 0 {
-			if err := m.awaitNeeds(ctx, work[0].Worker); err != nil {
+			if err := m.awaitNeeds(ctx, work[0].Worker, applied); err != nil {
 				return err
 			}
 		}
@@ -302,11 +306,10 @@ func (m *master) startFailed(err error) {
 	if m.successor != nil {
 		m.successor.sayFailed(err)
 	}
-	now, cancel := context.WithCancel(context.Background())
-	cancel()
-	m.fleet.stop(now, m.cutNow) // what had been committed before the failure
-	m.programs.StopAll(now)
-	m.end(failureOf(err))
+	err = failureOf(err)
+	m.herald.sayFailed(err) // programs may take their time to stop
+	m.stopEverything(0)     // no worker serves anybody yet
+	m.end(err)
 }
 
 // end closes ended with the first outcome.

@@ -69,3 +69,9 @@ func (in *Instance) Pids(program string) (pids []int) {
 	}
 	return pids
 }
+
+// Programs asks the master for all programs, in the order of the file.
+func (in *Instance) Programs() []ctl.Program {
+	in.tb.Helper()
+	return asked(in, func(ctx context.Context) ([]ctl.Program, error) { return in.Client.Programs(ctx, ctl.Detail{}) })
+}

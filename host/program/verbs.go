@@ -110,13 +110,15 @@ func (s *Set) Stop(ctx context.Context, names []string) []Result {
 	return s.stop(ctx, list, byStop)
 }
 
-// StopAll stops all programs for good; nothing is started afterwards. When ctx
-// ends, what still runs is killed at once. What is wanted stays so: see
-// [Set.Wanted].
-func (s *Set) StopAll(ctx context.Context) []Result {
+// StopAll stops all programs, or first those of some names, for good; nobody can
+// start anything afterwards. When ctx ends, what still runs is killed at once. What
+// is wanted stays so: see [Set.Wanted].
+func (s *Set) StopAll(ctx context.Context, names ...string) []Result {
 	s.mu.Lock()
 	s.closed = true
-	list := slices.Clone(s.programs)
+	list := slices.DeleteFunc(slices.Clone(s.programs), func(p *program) bool {
+		return len(names) > 0 && !slices.Contains(names, p.name)
+	})
 	done := make(chan struct{})
 	defer close(done)
 	s.options.Group.Go("limit of the stop", func(context.Context) {

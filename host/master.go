@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -219,6 +220,7 @@ const settleAfter = 2 * time.Second
 // settle gives the memory back that the start has taken and nobody needs again.
 func settle(ctx context.Context) {
 	if wait(ctx, settleAfter) {
+		runtime.GC() // what pools hold goes with the second collection only
 		debug.FreeOSMemory()
 	}
 }

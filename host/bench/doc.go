@@ -31,8 +31,8 @@
 //     most.
 //   - few and many: 200 and 1000 children. start is the time from the launch of the
 //     supervisor to the first instruction of the last child; CPU is the supervisor's
-//     alone, with all its helpers, from its launch until all has been still for a
-//     second; memory a child is what the proportional set size (PSS) of the supervisor
+//     alone, with all its helpers, from its launch until all has been still for some
+//     seconds; memory a child is what the proportional set size (PSS) of the supervisor
 //     grows by, compared with one that has no children. stop is the time until the
 //     last child has gone; it is answered when the supervisor says so. Before the
 //     stop, few looks at all peers for half a minute in which nothing happens, and

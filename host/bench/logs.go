@@ -71,7 +71,7 @@ func (b *bench) pour(ctx context.Context, cell string, r run, desk pages, writer
 	if err := r.reg.await(ctx, writers); err != nil {
 		return err
 	}
-	if err := pause(ctx, b.scale.Settle); err != nil {
+	if err := pause(ctx, quiet); err != nil {
 		return err
 	}
 	before := r.usage()

@@ -27,7 +27,7 @@ type scale struct {
 
 func fullScale() scale {
 	return scale{
-		Kills: 50, Stable: 1250 * time.Millisecond, Rounds: 3, Few: 200, Many: 1000, Settle: time.Second,
+		Kills: 50, Stable: 1250 * time.Millisecond, Rounds: 3, Few: 200, Many: 1000, Settle: 4 * time.Second,
 		Idle: 30 * time.Second, Asks: 30, OneLines: 2_000_000, Writers: 50, ManyLines: 100_000, Crash: 20 * time.Second,
 	}
 }

@@ -98,7 +98,7 @@ type results struct {
 type figure struct{ cell, name, peer string }
 
 func newResults() *results {
-	return &results{values: make(map[figure][]float64), texts: make(map[figure]string)}
+	return &results{values: make(map[figure][]float64), texts: make(map[figure]string), remarks: []string{}}
 }
 
 func (r *results) add(cell, peer, name string, value float64) {

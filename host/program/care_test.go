@@ -131,8 +131,9 @@ func TestNoticesAreHeard(t *testing.T) {
 	if len(r) != 1 || r[0].Err == nil || !strings.Contains(r[0].Err.Error(), "not ready within 200ms") {
 		t.Errorf("got %+v", r)
 	}
-	// The shell itself is not who speaks.
-	script := shell("script", `"$@"; echo over; exec sleep 1000`, child(t, "", "").Command[0], "READY=1")
+	// The shell itself is not who speaks. Who has gone before anybody could look at
+	// him is a stranger, so he speaks until he is heard.
+	script := shell("script", `(while "$@"; do sleep 0.05; done) & exec sleep 1000`, child(t, "", "").Command[0], "READY=1")
 	script.Process.Env = map[string]string{standIn: "sayonce"}
 	script.Ready = config.Probe{Kind: config.ProbeNotify}
 	fine(t, k.Apply(t.Context(), []config.Program{p, mute, script}, nil, nil, nil))

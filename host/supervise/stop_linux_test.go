@@ -249,12 +249,12 @@ func TestWhoHoldsTheOutputIsKilledInAnySession(t *testing.T) {
 }
 
 // Whoever holds the output of a process that was killed keeps nobody waiting: the
-// best of some tries counts, because the machine may be busy.
+// best of many tries counts, because the machine may be busy.
 func TestHeirsOfAKilledProcessAreGoneSoon(t *testing.T) {
 	everywhere(t, func(t *testing.T, at place) {
 		group := at.group(t, "heirs")
 		best := time.Hour
-		for range 5 {
+		for try := 0; try < 3 || try < 50 && best > 100*time.Millisecond; try++ {
 			out := newLines()
 			spec := program("/bin/sh", "-c", "sleep 1000 & setsid sleep 1000 & (setsid sleep 1000 &) ; echo ready; wait")
 			spec.Stdout, spec.Group = out.sink(), group

@@ -39,10 +39,21 @@ func (u *undertaker) leftovers(dead []*funeral) (found map[*funeral][]member, do
 	l.search()
 	u.ghosts = l.dead
 	for _, f := range rest {
-		// Of everybody there is always somebody on the move.
-		doubt[f] = l.doubt && f.doubts < maxDoubts && (!l.everyone || f.doubts < 2)
+		doubt[f] = l.doubt && f.doubts < l.patience()
 	}
 	return found, doubt
+}
+
+// patience is how often to look again. Of everybody there is always somebody on the
+// move, and a look takes long.
+func (l *lineage) patience() int {
+	switch {
+	case !l.everyone:
+		return maxDoubts
+	case l.becoming:
+		return 5
+	}
+	return 2
 }
 
 // inGroup finds the members of a process by its control group, and kills the
@@ -81,6 +92,7 @@ type lineage struct {
 	dead     map[int]uint64 // likewise, now
 	buf      []byte
 	doubt    bool // somebody was on the move, and may have left somebody behind who was not looked at
+	becoming bool // somebody was becoming another program
 }
 
 func newLineage(u *undertaker, dead []*funeral, found map[*funeral][]member) *lineage {
@@ -173,11 +185,12 @@ func (l *lineage) origin(pid int) *funeral {
 		return l.ids[id]
 	}
 	f := l.byOutput(pid)
-	if f == nil && !l.everyone {
+	if f == nil {
 		// While somebody is becoming another program, its environment is not to be
 		// seen; or it has exited meanwhile.
 		stat, err := readStat(pid)
-		l.doubt = l.doubt || err != nil || stat.gone() || !stat.environ && readable(pid)
+		l.becoming = l.becoming || err == nil && !stat.gone() && !stat.environ && !stat.kernel() && readable(pid)
+		l.doubt = l.doubt || l.becoming || err != nil || stat.gone()
 	}
 	return f
 }

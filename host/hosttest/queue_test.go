@@ -55,7 +55,7 @@ func threeAtOnce(t *testing.T, in *hosttest.Instance) (first, second, third ctl.
 	reloads := group.New(context.WithoutCancel(t.Context()), nil)
 	events := follow(t, in)
 	underLoad(t, in, load.Options{Slow: 500 * time.Millisecond}, func(*load.Load) {
-		in.Install(hosttest.Build{Label: "first-reload", Fault: "slow-ready", After: "700ms"})
+		in.Install(hosttest.Build{Label: "first-reload", Fault: "slow-ready", After: "3s"})
 		answers := []<-chan asked{ask(reloads, in)}
 		events.await("reload_started", 1)
 		for i, label := range []string{"second", "third"} {

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"syscall"
+
+	"github.com/dserver/dserver/internal/inherit"
 )
 
 // maxAnswer bounds what a client reads of an answer that is not a stream, bytes.
@@ -181,7 +183,7 @@ func trust(nc net.Conn) error {
 	if !ok || !peersKnown || os.Geteuid() == 0 {
 		return nil
 	}
-	p, err := readPeer(sc)
+	p, err := inherit.Peer(sc)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"syscall"
+
+	"github.com/dserver/dserver/internal/inherit"
 )
 
 // maxAnswer bounds what a client reads of an answer that is not a stream, bytes.
@@ -115,17 +117,17 @@ func (c *Client) Restart(ctx context.Context, r ActionRequest) (ActionResult, er
 	return post[ActionResult](ctx, c, "/v1/restart", r)
 }
 
-// Signal sends a signal to programs: POST /v1/signal.
+// Signal sends a signal to programs and workers: POST /v1/signal.
 func (c *Client) Signal(ctx context.Context, r SignalRequest) (ActionResult, error) {
 	return post[ActionResult](ctx, c, "/v1/signal", r)
 }
 
-// Scale changes how many instances of a program run: POST /v1/scale.
+// Scale changes how many instances of a program or a worker run: POST /v1/scale.
 func (c *Client) Scale(ctx context.Context, r ScaleRequest) (ActionResult, error) {
 	return post[ActionResult](ctx, c, "/v1/scale", r)
 }
 
-// Reset starts programs that were given up: POST /v1/reset.
+// Reset starts programs and workers that were given up: POST /v1/reset.
 func (c *Client) Reset(ctx context.Context, r ActionRequest) (ActionResult, error) {
 	return post[ActionResult](ctx, c, "/v1/reset", r)
 }
@@ -181,7 +183,7 @@ func trust(nc net.Conn) error {
 	if !ok || !peersKnown || os.Geteuid() == 0 {
 		return nil
 	}
-	p, err := readPeer(sc)
+	p, err := inherit.Peer(sc)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"github.com/dserver/dserver/internal/inherit"
 )
 
 // maxSocketPath is what fits in the address of a unix socket, in bytes.
@@ -68,7 +70,7 @@ func clearPath(path string) error {
 	switch {
 	case err == nil:
 		defer conn.Close()
-		p, _ := readPeer(conn) // pid 0 where the platform does not tell
+		p, _ := inherit.Peer(conn) // pid 0 where the platform does not tell
 		return Problemf(ErrConflict, "process %d answers there", p.Pid)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return os.Remove(path)

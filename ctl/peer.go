@@ -3,6 +3,7 @@ package ctl
 import (
 	"context"
 	"os"
+	"runtime"
 )
 
 // Peer is the process at the other end of a connection, as the kernel tells it.
@@ -25,6 +26,9 @@ const (
 func ownerOrRoot(p Peer, _ Access) bool {
 	return p.UID == 0 || p.UID == os.Geteuid()
 }
+
+// peersKnown tells whether the kernel says who is at the other end of a connection.
+const peersKnown = runtime.GOOS == "linux"
 
 type peerKey struct{}
 

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/dserver/dserver/internal/inherit"
 )
 
 // ErrClosed is what [Server.Serve] returns after Drain, Shutdown or Close.
@@ -206,8 +208,8 @@ func (g *gate) Accept() (net.Conn, error) {
 	}
 	c := &conn{Conn: nc, server: g.server, peer: Peer{Pid: -1, UID: -1, GID: -1}}
 	if sc, ok := nc.(syscall.Conn); ok {
-		if p, err := readPeer(sc); err == nil {
-			c.peer = p
+		if p, err := inherit.Peer(sc); err == nil {
+			c.peer = Peer(p)
 		}
 	}
 	g.server.mu.Lock()

@@ -24,7 +24,7 @@ const testCommand = "go test ./...\n"
 // each page, one after the other.
 func TestCommandsDoWhatThePagesSay(t *testing.T) {
 	term := newTerminal(t)
-	for _, page := range []string{"README.md", "examples/quickstart/README.md", "docs/reload.md", "docs/configuration.md", "docs/control.md"} {
+	for _, page := range []string{"README.md", "examples/quickstart/README.md", "docs/reload.md", "docs/configuration.md", "docs/control.md", "docs/supervision.md"} {
 		t.Run(page, func(t *testing.T) {
 			term.t = t
 			list := blocks(t, page)

@@ -118,8 +118,8 @@ func (g *agent) present(ctx context.Context, s *workerSockets) error {
 }
 
 func (g *agent) introduce(conn *net.UnixConn, s *workerSockets) (net.Conn, error) {
-	if _, uid, err := inherit.Peer(conn); err != nil || uid != g.masterUID && uid != 0 {
-		return nil, errors.Join(fmt.Errorf("user %d is there, not the master's", uid), err)
+	if p, err := inherit.Peer(conn); err != nil || p.UID != g.masterUID && p.UID != 0 {
+		return nil, errors.Join(fmt.Errorf("user %d is there, not the master's", p.UID), err)
 	}
 	labels := s.labels()
 	if err := sendPacket(conn, offer{Protocol: controlProtocol, Token: g.home.Token, Sockets: labels}); err != nil {

@@ -117,9 +117,11 @@ func (r *reception) identify(conn *net.UnixConn) (v visitor, welcome func(visito
 	if err := conn.SetDeadline(time.Now().Add(admissionLimit)); err != nil {
 		return v, nil, err
 	}
-	if v.pid, _, err = inherit.Peer(conn); err != nil {
+	peer, err := inherit.Peer(conn)
+	if err != nil {
 		return v, nil, err
 	}
+	v.pid = peer.Pid
 	if err := receivePacket(conn, &v.offer); err != nil {
 		return v, nil, err
 	}

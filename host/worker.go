@@ -53,9 +53,11 @@ func (a *App) serveAsWorker(ctx context.Context, lines logfile.LineWriter, log *
 	if err != nil {
 		return err
 	}
-	if _, agent.masterUID, err = inherit.Peer(given.passing); err != nil {
+	master, err := inherit.Peer(given.passing)
+	if err != nil {
 		return err
 	}
+	agent.masterUID = master.UID
 	as, err := agent.greet(ctx, given.control)
 	if err != nil {
 		return err

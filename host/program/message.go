@@ -31,7 +31,7 @@ func (m wish) apply(u *unit) {
 	u.wanted, u.renewing = false, ""
 	u.dropWaiters(goalUp, errStoppedMeanwhile)
 	u.waiters = append(u.waiters, waiter{goal: goalDown, held: m.later, reply: m.reply})
-	if !m.later {
+	if !m.later || !u.state.alive() { // nothing runs that others may need
 		u.bringDown(m.by)
 	}
 }
@@ -128,7 +128,8 @@ func (m settings) apply(u *unit) {
 	}
 }
 
-// reset forgets failures.
+// reset forgets failures, so that what was given up, or waits for a restart, is
+// started: it is wanted, or it would be stopped.
 type reset struct {
 	by    string
 	reply chan<- outcome
@@ -139,12 +140,7 @@ func (m reset) refuse(err error) { m.reply <- outcome{err: err} }
 func (m reset) apply(u *unit) {
 	u.fresh()
 	u.dirty = true
-	switch u.state {
-	case Fatal:
-		u.wanted = false
-		u.move(forget, m.by, "")
-	case Backoff:
-		u.alarms.clear(backoffOver)
+	if u.state == Fatal || u.state == Backoff {
 		u.begin(begun, m.by, "")
 	}
 	m.reply <- outcome{state: u.state}

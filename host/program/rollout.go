@@ -13,7 +13,7 @@ type rollout struct {
 	program *program
 	how     config.Reload // replace or restart
 	def     *config.Program
-	before  time.Time // processes that began later are new already
+	before  time.Time // processes that began later are new already, if they run def
 	by      string
 	only    *unit // nil means all
 }
@@ -86,7 +86,7 @@ func (o rollout) renew(units []*unit, def *config.Program, states map[*unit]Stat
 }
 
 // back takes those that were renewed to their old definition, all at a time: they
-// have been well with it.
+// have been well with it. A process that never left it is left alone.
 func (o rollout) back(old *config.Program, renewed map[*unit]bool, states map[*unit]State) {
 	s := o.program.set
 	s.mu.Lock()
@@ -99,7 +99,7 @@ func (o rollout) back(old *config.Program, renewed map[*unit]bool, states map[*u
 		}
 	}
 	s.mu.Unlock()
-	o.by = byRollBack
+	o.by, o.before = byRollBack, time.Time{}
 	o.renew(units, old, states, new(Result))
 }
 

@@ -39,7 +39,6 @@ const (
 	delay   occurrence = "wait"    // likewise, after a while
 	finish  occurrence = "finish"  // it has ended as it may
 	giveUp  occurrence = "give up" // it has ended and will not be started again
-	forget  occurrence = "reset"   // its failures are forgotten
 )
 
 // moves are all that can happen in a state, and where that leads. What is not
@@ -80,7 +79,6 @@ var moves = [...]struct {
 	{Exited, ending, Stopped},
 	{Fatal, begun, Starting},
 	{Fatal, ending, Stopped},
-	{Fatal, forget, Stopped},
 }
 
 // to gives the state that follows. A move that the table does not have leaves the

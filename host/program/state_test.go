@@ -10,7 +10,7 @@ func states() []State {
 }
 
 func occurrences() []occurrence {
-	return []occurrence{begun, isOK, ending, cleanup, gone, again, delay, finish, giveUp, forget}
+	return []occurrence{begun, isOK, ending, cleanup, gone, again, delay, finish, giveUp}
 }
 
 // TestMoves asks for every pair, so that a move is in the table once or is
@@ -23,7 +23,7 @@ func TestMoves(t *testing.T) {
 		Stopping: {gone, again, delay, finish, giveUp},
 		Backoff:  {begun, ending},
 		Exited:   {begun, ending},
-		Fatal:    {begun, ending, forget},
+		Fatal:    {begun, ending},
 	}
 	seen := make(map[string]bool)
 	for _, m := range moves {

@@ -234,8 +234,8 @@ func (p *program) send(sig syscall.Signal) Result {
 	return p.gather(replies, count)
 }
 
-// Reset forgets failures: what was given up is stopped, what waits for a restart
-// is started at once.
+// Reset forgets failures: what was given up, or waits for a restart, is started at
+// once. It answers before that is ready.
 func (s *Set) Reset(ctx context.Context, names []string) []Result {
 	s.mu.Lock()
 	list, err := s.named(names)

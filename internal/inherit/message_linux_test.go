@@ -317,9 +317,9 @@ func TestPeerIsWhoMadeThePair(t *testing.T) {
 	}
 	defer ours.Close()
 	defer theirs.Close()
-	pid, uid, err := inherit.Peer(ours)
-	if err != nil || pid != os.Getpid() || uid != os.Getuid() {
-		t.Errorf("got pid %d, uid %d, %v", pid, uid, err)
+	p, err := inherit.Peer(ours)
+	if want := (inherit.Credentials{Pid: os.Getpid(), UID: os.Geteuid(), GID: os.Getegid()}); err != nil || p != want {
+		t.Errorf("got %+v, %v", p, err)
 	}
 }
 

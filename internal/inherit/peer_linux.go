@@ -11,10 +11,10 @@ import (
 // Peer asks the kernel who is at the other end of a unix socket: the process that
 // connected, and for a client the one that listened; of a pair the one that made
 // it.
-func Peer(c syscall.Conn) (pid, uid int, err error) {
+func Peer(c syscall.Conn) (Credentials, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return 0, 0, fmt.Errorf("cannot read peer credentials: %w", err)
+		return Credentials{}, fmt.Errorf("cannot read peer credentials: %w", err)
 	}
 	var cred *unix.Ucred
 	var credErr error
@@ -25,7 +25,7 @@ func Peer(c syscall.Conn) (pid, uid int, err error) {
 		err = os.NewSyscallError("getsockopt", credErr)
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("cannot read peer credentials: %w", err)
+		return Credentials{}, fmt.Errorf("cannot read peer credentials: %w", err)
 	}
-	return int(cred.Pid), int(cred.Uid), nil
+	return Credentials{Pid: int(cred.Pid), UID: int(cred.Uid), GID: int(cred.Gid)}, nil
 }

@@ -131,7 +131,9 @@ func ReceiveFile(*net.UnixConn) (string, *os.File, error) {
 func CloseOnExec() error { return nil }
 
 // Peer is not supported on this system.
-func Peer(syscall.Conn) (pid, uid int, err error) { return 0, 0, unsupported("read peer credentials") }
+func Peer(syscall.Conn) (Credentials, error) {
+	return Credentials{}, unsupported("read peer credentials")
+}
 
 // Fetch is not supported on this system.
 func Fetch(pid, number int) (*os.File, error) { return nil, unsupported("fetch a descriptor") }

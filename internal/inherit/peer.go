@@ -1,0 +1,4 @@
+package inherit
+
+// Credentials are who a process was when it made its end of a connection.
+type Credentials struct{ Pid, UID, GID int }

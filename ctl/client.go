@@ -117,17 +117,17 @@ func (c *Client) Restart(ctx context.Context, r ActionRequest) (ActionResult, er
 	return post[ActionResult](ctx, c, "/v1/restart", r)
 }
 
-// Signal sends a signal to programs: POST /v1/signal.
+// Signal sends a signal to programs and workers: POST /v1/signal.
 func (c *Client) Signal(ctx context.Context, r SignalRequest) (ActionResult, error) {
 	return post[ActionResult](ctx, c, "/v1/signal", r)
 }
 
-// Scale changes how many instances of a program run: POST /v1/scale.
+// Scale changes how many instances of a program or a worker run: POST /v1/scale.
 func (c *Client) Scale(ctx context.Context, r ScaleRequest) (ActionResult, error) {
 	return post[ActionResult](ctx, c, "/v1/scale", r)
 }
 
-// Reset starts programs that were given up: POST /v1/reset.
+// Reset starts programs and workers that were given up: POST /v1/reset.
 func (c *Client) Reset(ctx context.Context, r ActionRequest) (ActionResult, error) {
 	return post[ActionResult](ctx, c, "/v1/reset", r)
 }

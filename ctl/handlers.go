@@ -32,8 +32,16 @@ func (c *call) sandbox() error {
 		}
 		names = append(names, sb.Name)
 	}
-	return Problemf(ErrNotFound, "cannot show sandbox %q: there is no such sandbox", c.name).
-		WithHint("sandboxes: " + strings.Join(names, ", "))
+	return noSuch("sandbox", "sandboxes", c.name, names)
+}
+
+// noSuch says that nothing of a kind has the name, and what has one.
+func noSuch(kind, kinds, name string, names []string) *Problem {
+	p := Problemf(ErrNotFound, "cannot show %s %q: there is no such %s", kind, name, kind)
+	if len(names) == 0 {
+		return p
+	}
+	return p.WithHint(kinds + ": " + strings.Join(names, ", "))
 }
 
 func (c *call) workers() error {

@@ -44,13 +44,14 @@ type Watcher interface {
 	// it counts as 0.
 	Events(ctx context.Context, since uint64, emit func(Event) error) error
 	// Logs calls emit for each selected line, oldest first; with Follow it goes
-	// on until ctx ends. A Since beyond the end of the log counts as its end.
+	// on until ctx ends. An offset in After beyond the end of its log counts as that
+	// end.
 	Logs(ctx context.Context, q LogQuery, emit func(LogLine) error) error
 }
 
 // Supervisor looks after programs, and after the master's own build. What is said
 // of [Operator] holds here too. Start, Stop, Restart and Reload of an Operator
-// take the names of programs as well.
+// take the names of programs as well; Signal, Scale and Reset those of workers.
 type Supervisor interface {
 	// Programs lists all programs, in the order of the configuration.
 	Programs(ctx context.Context, d Detail) []Program

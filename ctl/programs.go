@@ -2,7 +2,6 @@ package ctl
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/dserver/dserver/internal/signals"
 )
@@ -31,11 +30,7 @@ func (c *call) program() error {
 		}
 		names = append(names, p.Name)
 	}
-	missing := Problemf(ErrNotFound, "cannot show program %q: there is no such program", c.name)
-	if len(names) > 0 {
-		missing = missing.WithHint("programs: " + strings.Join(names, ", "))
-	}
-	return missing
+	return noSuch("program", "programs", c.name, names)
 }
 
 func (c *call) detail() (d Detail, err error) {

@@ -108,6 +108,20 @@ func TestWhatProgramsAreAskedIsChecked(t *testing.T) {
 	}
 }
 
+func TestWhereThereIsNothingNothingIsHinted(t *testing.T) {
+	m, path := newMaster(), socketPath(t)
+	m.sandboxes, m.programs = nil, nil
+	serve(t, listen(t, path), m, ctl.Config{})
+	for _, kind := range []string{"sandbox", "program"} {
+		plural := map[string]string{"sandbox": "sandboxes", "program": "programs"}[kind]
+		res, body := curl(t, within(t), path, "GET", "/v1/"+plural+"/x", "")
+		want := fmt.Sprintf("{\"error\":\"cannot show %[1]s \\\"x\\\": there is no such %[1]s\",\"code\":\"not_found\"}", kind)
+		if res.StatusCode != 404 || strings.TrimSpace(body) != want {
+			t.Errorf("%d %s", res.StatusCode, body)
+		}
+	}
+}
+
 // putOff is a master that is about to become another program for a while.
 type putOff struct {
 	*master

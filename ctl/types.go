@@ -150,7 +150,7 @@ type ReloadResult struct {
 // ActionRequest is the body of POST /v1/start, /v1/stop, /v1/restart, /v1/reset
 // and /v1/loglevel.
 type ActionRequest struct {
-	Names []string `json:"names,omitempty"` // sandboxes and programs; for stop none means the whole master
+	Names []string `json:"names,omitempty"` // sandboxes and programs, for reset programs and workers; for stop none means the whole master
 	Drain bool     `json:"drain,omitempty"` // stop: take the drain time limit instead of the stop limit (quit)
 	Level string   `json:"level,omitempty"` // loglevel: debug, info, warn, error
 }

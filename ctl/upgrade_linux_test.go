@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -67,6 +68,11 @@ func becoming(path string) error {
 	if err != nil {
 		return err
 	}
+	i.after.Go("end of the test", func(context.Context) {
+		// However the test ends, this is a process that it has left behind.
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(1)
+	})
 	if i.done, err = os.OpenFile(path+".done", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		return err
 	}
@@ -175,6 +181,10 @@ func startBecoming(t *testing.T) (c *ctl.Client, path string, cmd *exec.Cmd) {
 	cmd = exec.Command(self(t))
 	cmd.Env = append(os.Environ(), masterVariable+"="+path)
 	cmd.Stderr = os.Stderr
+	// The pipe goes over to each image, and ends with this process.
+	if _, err := cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -100,9 +100,10 @@ func (s *shell) resetVerb() *cobra.Command {
 	var f actFlags
 	cmd := &cobra.Command{
 		Use:   "reset NAME...",
-		Short: "Start programs again that were given up",
+		Short: "Start programs and workers again that were given up",
 		Long: `Start programs again that were given up (state fatal), and forget how often they
-were restarted before. One that runs only forgets that.`,
+were restarted before. One that runs only forgets that. In multi mode it does the same
+for workers.`,
 		GroupID:           groupRun,
 		Args:              arguments(1, -1, "at least one name"),
 		ValidArgsFunction: s.names(0, kindProgram),
@@ -135,7 +136,7 @@ func (s *shell) logLevelVerb() *cobra.Command {
 			if len(args) == 1 {
 				return ctl.LogLevels(), cobra.ShellCompDirectiveNoFileComp
 			}
-			return s.sandboxNames(1)(cmd, args, part)
+			return s.names(1, kindSandbox)(cmd, args, part)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.on(cmd.Context(), "set the log level of "+args[0], func(t target) error {

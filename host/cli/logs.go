@@ -44,9 +44,16 @@ reloads and rotations.`,
 			return arguments(0, -1, "names")(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.watch(cmd.Context(), "read the log", func(ctx context.Context, t target) error {
+			found := false
+			err := s.watch(cmd.Context(), "read the log", func(ctx context.Context, t target) error {
+				found = true
 				return t.Logs(ctx, q, func(l ctl.LogLine) error { return s.logLine(l, *output) })
 			})
+			if own, ok := errors.AsType[*verbError](err); ok && !found && errors.Is(err, ctl.ErrNotRunning) {
+				// The log of one that has ended can be read without us.
+				own.hint += fmt.Sprintf("; where the log of one that has ended lies says %q", s.app.Name+" logs --name NAME")
+			}
+			return err
 		},
 	}
 	f := cmd.Flags()

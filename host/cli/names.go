@@ -88,11 +88,8 @@ func nobody(name string, list []named) error {
 	return ctl.Problemf(ctl.ErrNotFound, "there is no sandbox and no program %q%s", name, didYouMean(name, names, "")).WithHint(hint)
 }
 
-// sandboxNames completes the names of sandboxes: arguments from the first to
-// the limit-th (0: all).
-func (s *shell) sandboxNames(limit int) cobra.CompletionFunc { return s.names(limit, kindSandbox) }
-
-// names completes names of some kinds likewise.
+// names completes the names of some kinds: arguments from the first to the
+// limit-th (0: all).
 func (s *shell) names(limit int, kinds ...kind) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if limit > 0 && len(args) >= limit {

@@ -146,14 +146,18 @@ func (s *shell) reloaded(what string, res ctl.ReloadResult, f format) error {
 	if done {
 		return nil
 	}
-	why := res.Error
 	if res.Outcome == "committed" {
-		return failed(&Failure{Cause: errors.New(why), Output: res.Output}, "reload all of %s", what)
+		return failed(&Failure{Cause: errors.New(res.Error), Output: res.Output}, "reload all of %s", what)
 	}
+	return failed(notTaken(res.Outcome, res.Error, res.Output), "reload %s", what)
+}
+
+// notTaken says why a new build does not run.
+func notTaken(outcome, why string, output []string) *Failure {
 	if why == "" {
 		why = "the new build did not take over"
 	}
-	return failed(&Failure{Cause: errors.New(strings.ReplaceAll(res.Outcome, "_", " ") + ": " + why), Output: res.Output}, "reload %s", what)
+	return &Failure{Cause: errors.New(strings.ReplaceAll(outcome, "_", " ") + ": " + why), Output: output}
 }
 
 func (s *shell) planned(what string, res ctl.ReloadResult) {

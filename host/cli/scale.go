@@ -15,11 +15,12 @@ func (s *shell) scaleVerb() *cobra.Command {
 	var f actFlags
 	cmd := &cobra.Command{
 		Use:   "scale NAME=NUMBER...",
-		Short: "Change how many instances of a program run",
+		Short: "Change how many instances of a program or a worker run",
 		Long: `Start or stop instances of programs until each has as many as asked for. It
 returns when the new ones are ready and the others have ended. The number stays,
 over reloads and restarts of the instance too, until somebody changes it in this
-way again. With 0 none runs.`,
+way again. With 0 none runs. In multi mode workers can be scaled, too: to at least
+one, and until they are reloaded.`,
 		Example: "  " + s.app.Name + " scale jobs=4 mail=1",
 		GroupID: groupRun,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -66,7 +67,7 @@ func scaleRequests(cmd *cobra.Command, args []string) ([]ctl.ScaleRequest, error
 	return list, nil
 }
 
-// scale asks for one program after the other. An unknown name keeps it from
+// scale asks for one program or worker after the other. An unknown name keeps it from
 // beginning; what fails for one does not keep the others from it.
 func (s *shell) scale(ctx context.Context, t target, wanted []ctl.ScaleRequest, f format) error {
 	if len(wanted) > 1 {
@@ -115,7 +116,7 @@ func (s *shell) allPrograms(ctx context.Context, t target, wanted []ctl.ScaleReq
 	for _, r := range wanted {
 		if !slices.Contains(names, r.Name) {
 			hint := "there are: " + strings.Join(names, ", ")
-			return failed(ctl.Problemf(ctl.ErrNotFound, "there is no program %q%s", r.Name, didYouMean(r.Name, names, "")).WithHint(hint), "scale %s", r.Name)
+			return failed(ctl.Problemf(ctl.ErrNotFound, "there is no program and no worker %q%s", r.Name, didYouMean(r.Name, names, "")).WithHint(hint), "scale %s", r.Name)
 		}
 	}
 	return nil

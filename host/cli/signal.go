@@ -12,11 +12,12 @@ func (s *shell) signalVerb() *cobra.Command {
 	var f actFlags
 	cmd := &cobra.Command{
 		Use:   "signal NAME... SIGNAL",
-		Short: "Send a signal to programs",
-		Long: `Send a signal to the main process of every instance of the named programs. The
-signal comes last: a name such as HUP, USR1 or RTMIN+3, with or without SIG, or a
-number. It is the program that acts on it; one that ends because of it is started
-again as its restart policy says. To end it for good use stop.`,
+		Short: "Send a signal to programs or workers",
+		Long: `Send a signal to the main process of every instance of the named programs, or
+of workers in multi mode. The signal comes last: a name such as HUP, USR1 or RTMIN+3,
+with or without SIG, or a number. It is the program that acts on it; one that ends
+because of it is started again as its restart policy says. To end it for good use
+stop.`,
 		Example:           "  " + s.app.Name + " signal nginx HUP",
 		GroupID:           groupRun,
 		Args:              signalArguments,

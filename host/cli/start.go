@@ -108,7 +108,7 @@ func (s *shell) running(ctx context.Context) (target, bool, error) {
 	return t, err == nil, err
 }
 
-// startIn starts sandboxes of an instance that runs.
+// startIn starts sandboxes and programs of an instance that runs.
 func (s *shell) startIn(ctx context.Context, t target, names []string, f startFlags) error {
 	if f.mode.value != "" || f.daemon {
 		return &verbError{doing: "start " + strings.Join(names, ", "),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/dserver/dserver/ctl"
@@ -79,11 +78,7 @@ func (s *shell) upgraded(t target, res ctl.UpgradeResult, f format) error {
 	if done {
 		return nil
 	}
-	why := res.Error
-	if why == "" {
-		why = "the new build did not take over"
-	}
-	return failed(&Failure{Cause: errors.New(strings.ReplaceAll(res.Outcome, "_", " ") + ": " + why), Output: res.Output}, "upgrade %s", t.Name)
+	return failed(notTaken(res.Outcome, res.Error, res.Output), "upgrade %s", t.Name)
 }
 
 // fine is a short duration, with a digit behind the point below 10 ms.

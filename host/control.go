@@ -171,6 +171,9 @@ type Succession struct {
 	Lifeline bool            `json:"lifeline,omitempty"` // a launcher is to be told
 	Started  time.Time       `json:"started"`            // of the first process of this instance
 	Plan     json.RawMessage `json:"plan"`               // a document, as the preflight of the new build gave it
+	// Background says that standard output and error are the log, though they may be
+	// a file that has been rotated by now.
+	Background bool `json:"background,omitempty"`
 }
 
 // workload is what a slot runs.

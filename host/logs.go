@@ -31,7 +31,7 @@ type logs struct {
 	early          logfile.LineWriter
 	writer         atomic.Pointer[logfile.Writer] // nil until open
 	shelf          atomic.Pointer[logfile.Shelf]  // likewise
-	background     bool                           // standard output and error are the log; set by open
+	background     bool                           // standard output and error are the log; known to a successor, else set by open
 }
 
 // logPath is the log file of an instance.
@@ -64,7 +64,8 @@ func (l *logs) open(d rundir.Dir) error {
 		return err
 	}
 	options := l.options
-	if l.background = isFile(options.Path, os.Stderr); l.background {
+	there := isFile(options.Path, os.Stderr)
+	if l.background = l.background || there; l.background {
 		options.Opened = overStandardStreams
 	} else {
 		options.Echo = l.stderr
@@ -75,6 +76,21 @@ func (l *logs) open(d rundir.Dir) error {
 	}
 	l.writer.Store(w)
 	l.shelf.Store(logfile.NewShelf(w, l.stdout, l.stderr))
+	if l.background && !there { // it was rotated since we were started
+		return l.moveStandardStreams()
+	}
+	return nil
+}
+
+// moveStandardStreams lets standard output and error be the file that is the log now.
+func (l *logs) moveStandardStreams() error {
+	file, err := os.OpenFile(l.options.Path, os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		err = errors.Join(overStandardStreams(file), file.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("cannot leave the rotated log: %w", err)
+	}
 	return nil
 }
 

@@ -92,6 +92,7 @@ func newSuccessor(ctx context.Context, a *App, stdout, stderr io.Writer) (*maste
 	}
 	m.successor, s.left = s, m.noteLeft
 	m.started, m.notify, m.watchdog, m.private = given.Started, given.Notify, given.Watchdog, given.Environ
+	m.logs.background = given.Background
 	for _, b := range s.given.Sandboxes {
 		m.plan.stopped[b.Name], m.plan.levels[b.Name] = b.Stopped, b.Level
 	}

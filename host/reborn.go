@@ -55,6 +55,7 @@ func newReborn(ctx context.Context, a *App, t *reexec.Taken, stdout, stderr io.W
 	m.plan.apps = apps
 	m.reborn = h
 	m.started, m.notify, m.watchdog, m.private, m.path = given.Started, given.Notify, given.Watchdog, given.Environ, h.left.Path
+	m.logs.background = given.Background
 	maps.Copy(m.plan.stopped, h.left.Stopped)
 	maps.Copy(m.plan.levels, h.left.Levels)
 	m.counts, m.commits = h.left.Baton.Reloads, h.left.Baton.Commits

@@ -112,7 +112,7 @@ func (m *master) succession(next *plan) (*Succession, error) {
 	}
 	s := &Succession{
 		Global: m.options.Global, Mode: m.options.Mode, Dir: m.dir, Environ: m.private, Notify: m.notify, Watchdog: m.watchdog, Started: m.started, Plan: text,
-		Lifeline: m.lifeline != nil,
+		Lifeline: m.lifeline != nil, Background: m.logs.background,
 	}
 	for _, h := range m.sockets.list() {
 		s.Sockets = append(s.Sockets, h.socketKey)

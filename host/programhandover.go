@@ -30,6 +30,10 @@ func (m *master) standStill(ctx context.Context) (move func(), err error) {
 		m.programs.Thaw()
 		return nil, err
 	}
+	// What they write next is written to the same files by somebody else.
+	if err := m.logs.flush(); err != nil {
+		m.log.Warn("the order of lines may suffer", "error", err)
+	}
 	return func() {
 		m.spawner.Thaw()
 		m.programs.Thaw()

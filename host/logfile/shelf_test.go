@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// screen is a writer that can be blocked.
+// screen takes what is shown.
 type screen struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -130,7 +130,7 @@ func TestLogsOfTheirOwnAreShared(t *testing.T) {
 	if err := s.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if got := texts(t, NewReader(path)); len(got) != 8 {
+	if got := texts(t, newReader(path, textForm{})); len(got) != 8 {
 		t.Errorf("got %q", got)
 	}
 	link := filepath.Join(t.TempDir(), "link.log")
@@ -255,7 +255,7 @@ func TestBlockedStandardOutputHoldsBackAndLosesNothing(t *testing.T) {
 			written <- n
 		}
 	}()
-	time.Sleep(200 * time.Millisecond)
+	time.Sleep(200 * time.Millisecond) // in which more could be taken than there is room for
 	if n := len(written); n > 3000 {
 		t.Errorf("%d lines were taken by nobody", n)
 	}

@@ -1,17 +1,14 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
 
-	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/rundir"
 )
@@ -73,27 +70,16 @@ func askApp(ctx context.Context, a config.App, dir rundir.Dir) (document, error)
 	if a.Config != "" {
 		args = append(args, "--config", a.Config)
 	}
-	cmd := exec.CommandContext(ctx, a.Command[0], append(slices.Clone(a.Command[1:]), args...)...)
-	cmd.Dir = filepath.Dir(a.Command[0])
-	cmd.Env = os.Environ()
-	cmd.WaitDelay = time.Second
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	failed := func(err error) (document, error) {
-		return document{}, &AppError{App: a.Name, Path: a.Command[0], Output: lines(stderr.String()), Err: err}
-	}
-	if err := cmd.Run(); err != nil {
-		return failed(fmt.Errorf("cannot check it: %w", err))
-	}
-	var manifest cli.Manifest
-	if err := json.Unmarshal(stdout.Bytes(), &manifest); err != nil {
-		return failed(fmt.Errorf("it is not built on this framework: its manifest is not readable: %w", err))
-	}
-	d, err := decodeDocument(manifest.Plan)
+	q := question{file: a.Command[0], args: append(slices.Clone(a.Command), args...), dir: filepath.Dir(a.Command[0]), env: os.Environ()}
+	out, said, err := q.ask(ctx)
 	if err != nil {
-		return failed(err)
+		return document{}, &AppError{App: a.Name, Path: a.Command[0], Output: said, Err: fmt.Errorf("cannot check it: %w", err)}
 	}
-	return d, nil
+	d, err := readManifest(out)
+	if err != nil {
+		return document{}, &AppError{App: a.Name, Path: a.Command[0], Err: fmt.Errorf("it is not built on this framework: %w", err)}
+	}
+	return d.document, nil
 }
 
 // joinApp adds the sandboxes and workers of an application to a configuration.

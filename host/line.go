@@ -60,7 +60,7 @@ func (l *line) do(ctx context.Context, try func(s *rpc.Session) error) error {
 	for {
 		s, renewed := l.current()
 		err := try(s)
-		if err == nil || ctx.Err() != nil || !hasEnded(s) {
+		if err == nil || ctx.Err() != nil || !isClosed(s.Done()) {
 			return err
 		}
 		select {
@@ -86,9 +86,9 @@ func (l *line) close() {
 	_ = s.Close()
 }
 
-func hasEnded(s *rpc.Session) bool {
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-s.Done():
+	case <-c:
 		return true
 	default:
 		return false

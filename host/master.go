@@ -57,12 +57,13 @@ type master struct {
 	first runner // brings in the first generations and what was lost
 	next  runner // brings in those of a reload
 
+	former *stateRecord // of a master that was killed; nil if none was
+
 	// In multi mode only.
 	workers *processRunner // is first and next
 	doors   *reception
-	found   []*found     // workers of a former master, until they are adopted
-	reborn  *reborn      // of a master that goes on where the image before it left off
-	former  *stateRecord // of a master that was killed, until all is adopted
+	found   []*found // workers of a former master, until they are adopted
+	reborn  *reborn  // of a master that goes on where the image before it left off
 
 	// In single mode only.
 	upgrader  *tableflip.Upgrader

@@ -83,15 +83,6 @@ func (m *master) awaitProgram(ctx context.Context, name string, c config.Conditi
 	}
 }
 
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
-
 // startWaves parts workloads into those that are started at once, together, and
 // those of workers that need something, which are started one worker after the
 // other, each after those that it needs.

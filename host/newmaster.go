@@ -52,7 +52,7 @@ func newMaster(ctx context.Context, a *App, o cli.StartOptions, l loaded, upgrad
 	if err != nil {
 		return nil, err
 	}
-	m.plan = &plan{config: l.Config, hash: hashOf(l.Config), content: l.Content, apps: l.Apps, build: own, demo: o.Demo, stopped: names.stopped, levels: map[string]string{}}
+	m.plan = (&plan{content: l.Content, apps: l.Apps, build: own, demo: o.Demo, stopped: names.stopped, levels: map[string]string{}}).withConfig(l.Config)
 	m.spared = names.spared
 	if m.plan.builds, err = openApps(l.Apps); err != nil {
 		return nil, err

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/dserver/dserver/host/config"
-	"github.com/dserver/dserver/sandbox"
 )
 
 // mainWorker is the name of the one worker in single mode: the master itself.
@@ -26,11 +25,18 @@ type plan struct {
 	stopped map[string]bool // by name; kept over crashes and reloads
 	levels  map[string]string
 
-	hash func() string // of the configuration, computed once; see hashOf
+	hash func() string // of config, computed once; the two go together, see withConfig
 }
 
 // hashOf gives what computes the hash of a configuration when it is first wanted.
 func hashOf(c *config.Config) func() string { return sync.OnceValue(c.Hash) }
+
+// withConfig gives a copy of the plan with another configuration.
+func (p *plan) withConfig(c *config.Config) *plan {
+	next := *p
+	next.config, next.hash = c, hashOf(c)
+	return &next
+}
 
 // workloads gives what the slots run, workers in the order of their first
 // sandbox, instances from 1. In single mode there is one workload with all.
@@ -70,12 +76,10 @@ func (p *plan) sandbox(b config.Sandbox) Sandbox {
 	s := Sandbox{
 		Name: b.Name, Config: tableText(b.Config), ExplicitReady: b.Ready == config.ReadyExplicit,
 		Restart: string(b.Restart), Level: config.LevelName(b.Level), Stopped: p.stopped[b.Name],
+		Listen: listens(b.Listen),
 	}
 	if level, ok := p.levels[b.Name]; ok {
 		s.Level = level
-	}
-	for _, l := range b.Listen {
-		s.Listen = append(s.Listen, sandbox.Listen{Name: l.Name, Network: l.Network, Address: l.Address})
 	}
 	return s
 }

@@ -61,20 +61,39 @@ func (m *master) preflight(ctx context.Context, b *build) (d checked, err error)
 	if err != nil {
 		return d, fmt.Errorf("cannot run the new build: %w", err)
 	}
-	out, said, err := m.checkWhenWritten(ctx, fmt.Sprintf("/proc/self/fd/%d", number), b.path)
-	if err != nil {
-		return d, &CheckError{Path: b.path, Same: sameFile(b.file, m.currentPlan().build.file), Output: lines(said), Err: errors.Join(context.Cause(ctx), err)}
+	q := question{
+		file: fmt.Sprintf("/proc/self/fd/%d", number), args: append([]string{b.path}, checkArgs(m.options)...),
+		env: append(os.Environ(), m.private...),
 	}
+	out, said, err := q.ask(ctx)
+	if err != nil {
+		return d, &CheckError{Path: b.path, Same: sameFile(b.file, m.currentPlan().build.file), Output: said, Err: err}
+	}
+	if d, err = readManifest(out); err != nil {
+		return d, &CheckError{Path: b.path, Err: err}
+	}
+	return d, nil
+}
+
+// readManifest takes the answer of a check apart.
+func readManifest(text []byte) (d checked, err error) {
 	var manifest cli.Manifest
-	err = json.Unmarshal(out, &manifest)
-	if err == nil {
+	if err = json.Unmarshal(text, &manifest); err == nil {
 		d.Handover = manifest.Handover
 		d.document, err = decodeDocument(manifest.Plan)
 	}
 	if err != nil {
-		return d, &CheckError{Path: b.path, Err: fmt.Errorf("its manifest is not readable: %w", err)}
+		return checked{}, fmt.Errorf("its manifest is not readable: %w", err)
 	}
 	return d, nil
+}
+
+// question is a run of an executable that is to check something.
+type question struct {
+	file string
+	args []string // its name included
+	dir  string   // where it works; empty: here
+	env  []string
 }
 
 // A build that was written a moment ago may still be open for writing in a process
@@ -84,14 +103,29 @@ const (
 	busyWait  = 20 * time.Millisecond
 )
 
-func (m *master) checkWhenWritten(ctx context.Context, file, name string) (out []byte, said string, err error) {
+// ask runs it and gives what it printed, and what it said beside that, line by
+// line.
+func (q question) ask(ctx context.Context) (out []byte, said []string, err error) {
 	for range busyTries {
-		out, said, err = m.check(ctx, file, name)
+		out, said, err = q.run(ctx)
 		if !errors.Is(err, syscall.ETXTBSY) || !wait(ctx, busyWait) {
 			break
 		}
 	}
+	if err != nil {
+		err = errors.Join(context.Cause(ctx), err)
+	}
 	return out, said, err
+}
+
+func (q question) run(ctx context.Context) (out []byte, said []string, err error) {
+	cmd := exec.CommandContext(ctx, q.file)
+	cmd.Args, cmd.Dir, cmd.Env = q.args, q.dir, q.env
+	cmd.WaitDelay = time.Second
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = cmd.Run()
+	return stdout.Bytes(), lines(stderr.String()), err
 }
 
 func wait(ctx context.Context, d time.Duration) bool {
@@ -103,19 +137,6 @@ func wait(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// check runs the executable at file, which calls itself name, and gives what it
-// printed.
-func (m *master) check(ctx context.Context, file, name string) (out []byte, said string, err error) {
-	cmd := exec.CommandContext(ctx, file)
-	cmd.Args = append([]string{name}, checkArgs(m.options)...)
-	cmd.Env = append(os.Environ(), m.private...)
-	cmd.WaitDelay = time.Second
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err = cmd.Run()
-	return stdout.Bytes(), stderr.String(), err
 }
 
 func lines(text string) []string {

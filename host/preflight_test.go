@@ -27,12 +27,12 @@ func TestCheckWaitsForABuildThatIsStillOpenForWriting(t *testing.T) {
 	if _, err := file.Write(program); err != nil {
 		t.Fatal(err)
 	}
-	m := &master{}
-	if _, _, err := m.check(t.Context(), path, path); !errors.Is(err, syscall.ETXTBSY) {
+	q := question{file: path, args: []string{path}}
+	if _, _, err := q.run(t.Context()); !errors.Is(err, syscall.ETXTBSY) {
 		t.Fatalf("a file that is open for writing could be run: %v", err)
 	}
 	time.AfterFunc(3*busyWait, func() { file.Close() })
-	if _, _, err := m.checkWhenWritten(t.Context(), path, path); err != nil {
+	if _, _, err := q.ask(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

@@ -15,9 +15,7 @@ import (
 // else is touched.
 func (m *master) reloadPrograms(ctx context.Context, result ctl.ReloadResult, next *plan, names []string, dry bool) ctl.ReloadResult {
 	now := m.currentPlan()
-	merged := *now
-	merged.config = withPrograms(now.config, next.config, names)
-	merged.hash = hashOf(merged.config)
+	merged := now.withConfig(withPrograms(now.config, next.config, names))
 	result.Plan, result.Build = config.Diff(now.config, merged.config), now.build.record()
 	for _, name := range names {
 		result.Plan = append(result.Plan, fmt.Sprintf("program %s: reloaded", name))
@@ -33,7 +31,7 @@ func (m *master) reloadPrograms(ctx context.Context, result ctl.ReloadResult, ne
 		return m.reloadEnded(result, outcomeRefused, err)
 	}
 	m.mu.Lock()
-	m.plan = &merged
+	m.plan = merged
 	m.mu.Unlock()
 	err := m.renewPrograms(ctx, names)
 	m.sockets.keepOnly(m.currentPlan().holders())
@@ -56,11 +54,9 @@ func (m *master) programsAfter(ctx context.Context, next *plan, names, programs 
 		return nil
 	}
 	now := m.currentPlan()
-	merged := *now
-	merged.config = withPrograms(now.config, next.config, programs)
-	merged.hash = hashOf(merged.config)
+	merged := now.withConfig(withPrograms(now.config, next.config, programs))
 	m.mu.Lock()
-	m.plan = &merged
+	m.plan = merged
 	m.mu.Unlock()
 	return m.renewPrograms(ctx, programs)
 }

@@ -52,10 +52,9 @@ func (m *master) programSockets(name string) (names []string, files []syscall.Co
 	return names, files
 }
 
-func listens(from []config.Listen) []sandbox.Listen {
-	out := make([]sandbox.Listen, len(from))
-	for i, l := range from {
-		out[i] = sandbox.Listen{Name: l.Name, Network: l.Network, Address: l.Address}
+func listens(from []config.Listen) (out []sandbox.Listen) {
+	for _, l := range from {
+		out = append(out, sandbox.Listen{Name: l.Name, Network: l.Network, Address: l.Address})
 	}
 	return out
 }
@@ -147,15 +146,14 @@ func samePrograms(def config.Program, c *config.Config, name string) bool {
 
 // withDefinitions gives a copy of the plan with other definitions of some programs.
 func (p *plan) withDefinitions(defs map[string]config.Program) *plan {
-	next, c := *p, *p.config
+	c := *p.config
 	c.Programs = slices.Clone(c.Programs)
 	for i, prog := range c.Programs {
 		if def, ok := defs[prog.Name]; ok {
 			c.Programs[i] = def
 		}
 	}
-	next.config, next.hash = &c, hashOf(&c)
-	return &next
+	return p.withConfig(&c)
 }
 
 // unready says which programs a start that takes too long waits for.

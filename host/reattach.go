@@ -52,7 +52,7 @@ func (g *agent) keepLine(ctx context.Context, s *workerSockets) {
 		case <-ctx.Done():
 			return
 		}
-		if g.hasDrained() {
+		if isClosed(g.drained) {
 			return // the master has its report, or is not there to want it
 		}
 		if !g.opened.Load() {
@@ -63,15 +63,6 @@ func (g *agent) keepLine(ctx context.Context, s *workerSockets) {
 			g.log.Warn("there is no master any more", "error", err)
 			return
 		}
-	}
-}
-
-func (g *agent) hasDrained() bool {
-	select {
-	case <-g.drained:
-		return true
-	default:
-		return false
 	}
 }
 

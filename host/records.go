@@ -49,7 +49,8 @@ type workerRecord struct {
 	Process    supervise.Record `json:"process"`
 }
 
-// record describes a generation to another master, if it is a process.
+// recordFor describes a generation to another master, if it is a process; process
+// describes that.
 func (g *generation) recordFor(process func(*supervise.Process) supervise.Record) (workerRecord, bool) {
 	g.mu.Lock()
 	run := g.run

@@ -94,7 +94,7 @@ func (m *master) prepare(ctx context.Context, request ctl.ReloadRequest) (*plan,
 		b.close()
 		return nil, err
 	}
-	next := &plan{config: c.Config, hash: hashOf(c.Config), content: c.Content, apps: c.Apps, build: b, demo: now.demo, stopped: now.stopped, levels: now.levels}
+	next := (&plan{content: c.Content, apps: c.Apps, build: b, demo: now.demo, stopped: now.stopped, levels: now.levels}).withConfig(m.wishes().forWorkers(c.Config))
 	if next.builds, err = openApps(c.Apps); err != nil {
 		b.id()
 		b.close()
@@ -113,15 +113,15 @@ type change struct {
 
 func (m *master) change(next *plan, names []string) (change, error) {
 	now := m.currentPlan()
-	c := change{next: next, sentences: config.Diff(now.config, next.config)}
+	c := change{sentences: config.Diff(now.config, next.config)}
 	workers, err := holders(now, next, names)
 	if err != nil {
 		return c, err
 	}
 	if workers != nil && next.config.Mode == config.Multi {
-		next.config = withWorkers(now.config, next.config, workers)
-		next.hash = hashOf(next.config)
+		next = next.withConfig(withWorkers(now.config, next.config, workers))
 	}
+	c.next = next
 	concerned := func(worker string) bool { return workers == nil || slices.Contains(workers, worker) }
 	coming := make(map[string]bool)
 	for _, w := range next.workloads() {

@@ -127,7 +127,7 @@ func (r *reloader) runNext(ctx context.Context) {
 func (r *reloader) conclude(j *reloadJob, result ctl.ReloadResult) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !j.ended() {
+	if !isClosed(j.done) {
 		j.result, j.over = result, true
 	}
 }
@@ -164,7 +164,7 @@ func (r *reloader) finish(j *reloadJob) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.running = nil
-	if !j.ended() { // else its callers were sent elsewhere
+	if !isClosed(j.done) { // else its callers were sent elsewhere
 		close(j.done)
 	}
 }
@@ -227,7 +227,7 @@ func (r *reloader) suspend() queue {
 	r.held = true
 	q := queue{Last: r.last, Done: r.unasked()}
 	for _, j := range []*reloadJob{r.running, r.pending} {
-		if j == nil || j.ended() {
+		if j == nil || isClosed(j.done) {
 			continue
 		}
 		if j.over {
@@ -260,15 +260,6 @@ func (r *reloader) reopen(q queue) {
 	r.held = false
 	r.mu.Unlock()
 	_ = r.goOn(q) // it fails for a master that is stopping only
-}
-
-func (j *reloadJob) ended() bool {
-	select {
-	case <-j.done:
-		return true
-	default:
-		return false
-	}
 }
 
 // goOn takes the queue of a predecessor over.

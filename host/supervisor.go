@@ -134,10 +134,8 @@ func (m *master) scaleWorker(ctx context.Context, r ctl.ScaleRequest) (ctl.Actio
 		return ctl.ActionResult{}, err
 	}
 	defer give()
-	next := m.currentPlan().with(func(p *plan) {
-		p.config = scaled(p.config, r.Name, r.Instances)
-		p.hash = hashOf(p.config)
-	})
+	now := m.currentPlan()
+	next := now.withConfig(scaled(now.config, r.Name, r.Instances))
 	var removed []*slot
 	for _, s := range m.fleet.all() {
 		if s.worker == r.Name && s.instance > r.Instances {
@@ -149,9 +147,11 @@ func (m *master) scaleWorker(ctx context.Context, r ctl.ScaleRequest) (ctl.Actio
 		action.Error = err.Error()
 		return ctl.ActionResult{Results: []ctl.Action{action}}, nil
 	}
+	before, _ := now.config.Worker(r.Name)
 	m.mu.Lock()
 	m.plan = next
 	m.mu.Unlock()
+	m.wishScale(r.Name, before.Instances, r.Instances)
 	return ctl.ActionResult{Results: []ctl.Action{action}}, nil
 }
 

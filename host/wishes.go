@@ -4,16 +4,54 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/dserver/dserver/host/config"
 )
 
 // wishes are what somebody asked for against what is configured. They are
 // remembered over a restart of the master.
 type wishes struct {
 	Stopped map[string]bool `json:"stopped,omitempty"` // programs by name; false: started
-	Scale   map[string]int  `json:"scale,omitempty"`
+	Scale   map[string]int  `json:"scale,omitempty"`   // programs by name
+	// Workers are those that were scaled, by name.
+	Workers map[string]workerScale `json:"workers,omitempty"`
 	// Spared are programs that do not run because the last start was for others. The
 	// next one forgets that.
 	Spared []string `json:"spared,omitempty"`
+}
+
+// workerScale is how many instances of a worker somebody asked for. It counts until
+// the configuration says another number than it said then.
+type workerScale struct {
+	Instances  int `json:"instances"`
+	Configured int `json:"configured"`
+}
+
+// forWorkers gives a configuration with the wished numbers of instances.
+func (w wishes) forWorkers(c *config.Config) *config.Config {
+	for name, s := range w.Workers {
+		if has, ok := c.Worker(name); ok && has.Instances == s.Configured {
+			c = scaled(c, name, s.Instances)
+		}
+	}
+	return c
+}
+
+// wishScale remembers how many instances of a worker are wished for.
+func (m *master) wishScale(worker string, configured, instances int) {
+	m.mu.Lock()
+	w := m.wanted
+	w.Workers = maps.Clone(w.Workers)
+	if w.Workers == nil {
+		w.Workers = make(map[string]workerScale)
+	}
+	if before, ok := w.Workers[worker]; ok && before.Instances == configured {
+		configured = before.Configured // what runs is what was wished before
+	}
+	w.Workers[worker] = workerScale{Instances: instances, Configured: configured}
+	m.wanted = w
+	m.mu.Unlock()
+	m.remember(w)
 }
 
 // recall reads what is remembered. What the first master of an instance was told to
@@ -32,10 +70,18 @@ func (m *master) recall(first bool) {
 	}
 	m.mu.Lock()
 	m.wanted = w
+	m.plan = m.plan.withConfig(w.forWorkers(m.plan.config))
 	m.mu.Unlock()
 	if named {
 		m.remember(w)
 	}
+}
+
+// wishes gives what is remembered.
+func (m *master) wishes() wishes {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.wanted
 }
 
 // without gives the wishes after a start of all programs but the spared ones.
@@ -75,6 +121,7 @@ func (m *master) rememberWanted() {
 	}
 	m.mu.Lock()
 	before := m.wanted
+	w.Workers = before.Workers
 	for _, name := range before.Spared {
 		if runs[name] {
 			continue

@@ -84,7 +84,7 @@ func (a *agent) meet(ctx context.Context, conn net.Conn, p *presence) (as Assign
 // report passes a sandbox's state on. The master may be gone; the next one is told
 // all states at once.
 func (a *agent) report(s sandbox.Status) {
-	if session, _ := a.line.current(); a.alone.Err() != nil && hasEnded(session) {
+	if session, _ := a.line.current(); a.alone.Err() != nil && isClosed(session.Done()) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), reportLimit)

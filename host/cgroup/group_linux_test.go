@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dserver/dserver/host/cgroup"
+	"github.com/dserver/dserver/internal/proc"
 )
 
 func TestProcessIsBornInItsGroup(t *testing.T) {
@@ -47,7 +48,7 @@ func TestKillReachesWhoeverFled(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, pid := range pids {
-			if alive(pid) {
+			if proc.Alive(pid) {
 				t.Errorf("process %d lives on", pid)
 			}
 		}
@@ -76,7 +77,7 @@ func TestGroupServesOneTreeAfterTheOther(t *testing.T) {
 		if err := g.Gone(limit(t)); err != nil {
 			t.Fatal(err)
 		}
-		if alive(c.Process.Pid) {
+		if proc.Alive(c.Process.Pid) {
 			t.Fatal("it lives on")
 		}
 	}

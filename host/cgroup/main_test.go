@@ -255,16 +255,6 @@ func run(t testing.TB, g *cgroup.Group, name string, args ...string) *exec.Cmd {
 	return c
 }
 
-// alive tells whether a process runs; one that is dead but not reaped does not.
-func alive(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
-}
-
 // awaitDead returns when the process has exited.
 func awaitDead(t testing.TB, pid int) {
 	t.Helper()

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dserver/dserver/internal/proc"
 )
 
 const subtreeControl = "cgroup.subtree_control"
@@ -114,7 +116,7 @@ func ours(pid int) bool {
 		if pid == os.Getpid() {
 			return true
 		}
-		pid = parent(pid)
+		pid = proc.Parent(pid)
 	}
 	return pid == os.Getpid()
 }
@@ -123,24 +125,6 @@ func sameExecutable(pid int) bool {
 	a, errA := os.Stat("/proc/self/exe")
 	b, errB := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
 	return errA == nil && errB == nil && os.SameFile(a, b)
-}
-
-// parent gives the parent of a process, or 0.
-func parent(pid int) int {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	// The name in parentheses may have anything in it.
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	if len(fields) < 2 {
-		return 0
-	}
-	n, err := strconv.Atoi(fields[1])
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 // moveBack undoes what pass did, if nobody else depends on it. A leaf tells that

@@ -227,3 +227,15 @@ func until(limit time.Duration, condition func() bool) error {
 	}
 	return nil
 }
+
+// InstallApp puts a build of the test program, with a configuration of its own, into
+// the folder, for an application that the instance runs beside others. It gives
+// the paths of both.
+func (in *Instance) InstallApp(name string, b Build, s Settings) (binary, configuration string) {
+	in.tb.Helper()
+	binary = filepath.Join(in.Folder, name)
+	if err := b.make(program(in.tb, appPackage), binary); err != nil {
+		in.tb.Fatal(err)
+	}
+	return binary, in.Write(name+".toml", s.document("multi", false), 0o600)
+}

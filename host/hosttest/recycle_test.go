@@ -2,7 +2,6 @@ package hosttest_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -10,35 +9,39 @@ import (
 	"github.com/dserver/dserver/host/hosttest/load"
 )
 
-// A worker that is old, or has answered many requests, is replaced, and no request
-// is lost by it.
-func TestWornWorkersAreReplacedUnderLoad(t *testing.T) {
+// Workers that have answered many requests are replaced, and no request is lost by
+// it. One without a limit is left alone.
+func TestBusyWorkersAreReplacedUnderLoad(t *testing.T) {
 	in := hosttest.New(t, "multi")
-	in.Configure(hosttest.Settings{Extra: strings.Join([]string{
-		"\n[worker.math]", "max_requests = 50", "[worker.web]", "max_requests = 50", "[worker.shop]", `max_age = "2s"`, ""}, "\n")})
+	in.Configure(hosttest.Settings{Extra: "\n[worker.math]\nmax_requests = 50\n[worker.shop]\nmax_requests = 50\n"})
 	in.Start()
 	before := processesOf(in)
-	underLoad(t, in, load.Options{}, func(*load.Load) {
-		for _, worker := range []string{"math", "web", "shop"} {
-			in.Until(worker+" to be replaced", func() bool { return processesOf(in)[worker] != before[worker] })
-		}
-	})
-	if got := processesOf(in)["faulty"]; got != before["faulty"] {
-		t.Errorf("a worker without limits was replaced: %s, before %s", got, before["faulty"])
+	underLoad(t, in, load.Options{}, func(*load.Load) { awaitReplaced(in, before, "math", "shop") })
+	if got := processesOf(in)["web"]; got != before["web"] || got == "" {
+		t.Errorf("a worker without limits was replaced: %q, before %q", got, before["web"])
 	}
 	in.Stop()
 	in.AssertGone()
 }
 
-// A worker that uses more memory than it may is replaced as well.
-func TestFatWorkersAreReplaced(t *testing.T) {
+// Workers that are old, or use more memory than they may, are replaced as well.
+func TestOldAndFatWorkersAreReplaced(t *testing.T) {
 	in := hosttest.New(t, "multi")
-	in.Configure(hosttest.Settings{Extra: "\n[worker.web]\nmax_rss = \"1MiB\"\n"})
+	in.Configure(hosttest.Settings{Extra: "\n[worker.math]\nmax_rss = \"1MiB\"\n[worker.shop]\nmax_age = \"2s\"\n"})
 	in.Start()
-	before := processesOf(in)
-	in.Until("web to be replaced", func() bool { return processesOf(in)["web"] != before["web"] })
+	awaitReplaced(in, processesOf(in), "math", "shop")
 	in.Stop()
 	in.AssertGone()
+}
+
+// awaitReplaced waits until workers run in other processes than before.
+func awaitReplaced(in *hosttest.Instance, before map[string]string, workers ...string) {
+	for _, worker := range workers {
+		in.Until(worker+" to be replaced", func() bool {
+			now := processesOf(in)[worker]
+			return now != "" && now != before[worker]
+		})
+	}
 }
 
 // processesOf names the process of each worker by its place, and when it started.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dserver/dserver/internal/proc"
 )
 
 // outputGrace is how long output is waited for when the command has ended and
@@ -87,14 +89,14 @@ func killTree(pid int) {
 // tells whether there were any.
 func holdDescendants(pid int, held map[int]int) bool {
 	found := false
-	for _, child := range children(pid) {
+	for _, child := range proc.Children(pid) {
 		if _, known := held[child]; !known {
 			fd, err := unix.PidfdOpen(child, 0)
 			if err != nil {
 				continue
 			}
 			// It may be somebody else's by now.
-			if parent(child) != pid {
+			if proc.Parent(child) != pid {
 				_ = unix.Close(fd)
 				continue
 			}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/host/probe"
+	"github.com/dserver/dserver/internal/proc"
 )
 
 func command(script string, args ...string) probe.Check {
@@ -61,15 +62,6 @@ func TestCommandSeesWhatItIsGiven(t *testing.T) {
 	}
 }
 
-func alive(pid int) bool {
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-	if err != nil {
-		return false
-	}
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
-}
-
 // pidsIn reads the numbers that a script wrote to a file.
 func pidsIn(t *testing.T, file string) []int {
 	t.Helper()
@@ -92,7 +84,7 @@ func pidsIn(t *testing.T, file string) []int {
 func expectDead(t *testing.T, pids []int) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		left := slices.DeleteFunc(slices.Clone(pids), func(pid int) bool { return !alive(pid) })
+		left := slices.DeleteFunc(slices.Clone(pids), func(pid int) bool { return !proc.Alive(pid) })
 		if len(left) == 0 {
 			return
 		}

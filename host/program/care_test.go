@@ -91,7 +91,7 @@ func beat(args []string) error {
 }
 
 // serveHTTP answers at the address that is its argument: /ready with 503 for a while,
-// /break makes /health fail from then on.
+// /break makes /health fail from then on, and each question about that is told.
 func serveHTTP(args []string) error {
 	began := time.Now()
 	var broken atomic.Bool
@@ -102,6 +102,7 @@ func serveHTTP(args []string) error {
 	})
 	http.HandleFunc("/break", func(http.ResponseWriter, *http.Request) { broken.Store(true) })
 	http.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Println("asked")
 		if broken.Load() {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
@@ -109,17 +110,14 @@ func serveHTTP(args []string) error {
 	return http.ListenAndServe(args[0], nil)
 }
 
-func listening(o *program.Options) {
-	dir, err := os.MkdirTemp("", "ntf")
-	if err != nil {
-		panic(err)
-	}
-	context.AfterFunc(o.Group.Context(), func() { os.RemoveAll(dir) })
-	o.NotifySocket = filepath.Join(dir, "ntf.sock")
+// listening gives a Set a notify socket.
+func listening(t testing.TB) func(o *program.Options) {
+	path := filepath.Join(t.TempDir(), "ntf.sock")
+	return func(o *program.Options) { o.NotifySocket = path }
 }
 
 func TestNoticesAreHeard(t *testing.T) {
-	k := keep(t, listening)
+	k := keep(t, listening(t))
 	p := child(t, "web", "say", "READY=1", "STATUS=serving all")
 	p.Ready = config.Probe{Kind: config.ProbeNotify}
 	k.apply(p)
@@ -140,7 +138,7 @@ func TestNoticesAreHeard(t *testing.T) {
 }
 
 func TestDaemonThatForksAwayIsFollowed(t *testing.T) {
-	k := keep(t, listening)
+	k := keep(t, listening(t))
 	p := child(t, "daemon", "daemon")
 	p.Ready = config.Probe{Kind: config.ProbeNotify}
 	p.Keep.Restart = config.RestartAlways
@@ -171,7 +169,7 @@ func TestDaemonThatForksAwayIsFollowed(t *testing.T) {
 }
 
 func TestWatchdogBites(t *testing.T) {
-	k := keep(t, listening)
+	k := keep(t, listening(t))
 	p := child(t, "dog", "beat", "20")
 	p.Watchdog = 300 * time.Millisecond
 	k.apply(p)
@@ -234,7 +232,7 @@ func TestSickProgramIsRestarted(t *testing.T) {
 		Interval: 20 * time.Millisecond, Timeout: time.Second, Failures: 3, Action: config.ReloadRestart,
 	}
 	k.apply(p)
-	time.Sleep(200 * time.Millisecond) // some questions
+	k.until("more questions than may fail", func() bool { return len(k.lines("web")) > p.Live.Failures+1 })
 	if i := k.status("web").Instances[0]; i.Generation != 1 {
 		t.Fatalf("it was restarted: %+v", i)
 	}
@@ -262,7 +260,7 @@ func TestSocketsAreServedWhileReplaced(t *testing.T) {
 	}
 	defer ln.Close()
 	k := keep(t, func(o *program.Options) {
-		listening(o)
+		listening(t)(o)
 		o.Sockets = func(string) ([]string, []syscall.Conn) {
 			return []string{"web"}, []syscall.Conn{ln.(*net.TCPListener)}
 		}

@@ -46,6 +46,11 @@ func TestManyCommandsAtOnce(t *testing.T) {
 		})
 	}
 	commands.Wait()
+	// What nobody waits for any more goes on. Configurations and renewals come one
+	// after the other, so after these two nothing is left to be done: what comes late
+	// finds processes that are new already.
+	k.Apply(t.Context(), programs, nil, nil, nil)
+	k.Restart(t.Context(), []string{"red", "green", "blue"})
 
 	want := map[string]int{"red": 2, "green": 3, "blue": 1}
 	for _, name := range []string{"red", "green", "blue"} {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/proc"
 )
 
 // Adopt goes on with a process that another Spawner has started: in the program
@@ -106,8 +107,8 @@ func (s *Spawner) find(lent syscall.Conn, pid int, ticks uint64, boot string) (r
 	if err != nil {
 		return noPidfd, false, err
 	}
-	stat, err := readStat(pid)
-	if err != nil || stat.ticks != ticks {
+	stat, err := proc.ReadStat(pid)
+	if err != nil || stat.Ticks != ticks {
 		// The number is free, or somebody else's.
 		return noPidfd, false, ref.close()
 	}
@@ -167,9 +168,9 @@ func (p *Process) members() []int {
 	}
 	var members []int
 	var buf []byte
-	for _, pid := range processes() {
+	for _, pid := range proc.Pids() {
 		var id string
-		if id, buf = invocationOf(pid, buf); id != "" && id == p.invocation {
+		if id, buf = proc.Variable(pid, invocationName, buf); id != "" && id == p.invocation {
 			members = append(members, pid)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/proc"
 )
 
 // stranger runs a program in a process, and a session, that are none of ours, and
@@ -34,33 +35,18 @@ func stranger(t testing.TB, env []string, script string) (pid int, ticks uint64)
 	}
 	t.Cleanup(func() { unix.Kill(-pid, unix.SIGKILL) })
 	eventually(t, "it has a session of its own", func() bool { sid, err := unix.Getsid(pid); return err == nil && sid == pid })
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	stat, err := proc.ReadStat(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	if ticks, err = strconv.ParseUint(strings.Fields(rest)[19], 10, 64); err != nil {
-		t.Fatal(err)
-	}
-	return pid, ticks
+	return pid, stat.Ticks
 }
 
 // childrenOf waits until a process has so many children, and gives them.
 func childrenOf(t testing.TB, pid, count int) (pids []int) {
 	t.Helper()
 	eventually(t, "it has its children", func() bool {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-		if err != nil {
-			t.Fatal(err)
-		}
-		pids = nil
-		for _, field := range strings.Fields(string(text)) {
-			child, err := strconv.Atoi(field)
-			if err != nil {
-				t.Fatal(err)
-			}
-			pids = append(pids, child)
-		}
+		pids = proc.Children(pid)
 		return len(pids) == count
 	})
 	return pids
@@ -134,7 +120,7 @@ func TestStrangersAreNotTouched(t *testing.T) {
 		}
 	}
 	for _, pid := range append(theirs, pid) {
-		if !alive(pid) {
+		if !proc.Alive(pid) {
 			t.Errorf("%d is dead", pid)
 		}
 	}
@@ -186,7 +172,7 @@ func TestOrphanOfAKilledMasterIsOurs(t *testing.T) {
 				t.Errorf("%+v (%v)", exit, exit)
 			}
 			for _, pid := range append(tree, pid) {
-				if alive(pid) {
+				if proc.Alive(pid) {
 					t.Errorf("%d is alive", pid)
 				}
 			}
@@ -244,7 +230,7 @@ func TestLeftoversOfWhoDiedUnseenAreKilled(t *testing.T) {
 	pid, _ := stranger(t, []string{"INVOCATION_ID=leftover"}, "sleep 1000 & wait")
 	tree := append(childrenOf(t, pid, 1), pid)
 	exit := await(t, adopt(t, s, supervise.Record{Name: "dead", Pid: 1 << 29, Ticks: 1, Invocation: "leftover"}, supervise.Pipes{}, supervise.Adoption{}))
-	if !exit.Unknown || exit.Swept != 2 || slices.ContainsFunc(tree, alive) {
+	if !exit.Unknown || exit.Swept != 2 || slices.ContainsFunc(tree, proc.Alive) {
 		t.Errorf("%+v", exit)
 	}
 }
@@ -327,7 +313,7 @@ func TestFrozenAdoptionTouchesNothing(t *testing.T) {
 	freeze(t, s)
 	r, pipes := p.Record()
 	say(t, in, "\n")
-	eventually(t, "it is dead", func() bool { return !alive(p.Pid()) })
+	eventually(t, "it is dead", func() bool { return !proc.Alive(p.Pid()) })
 	second := spawner(t)
 	freeze(t, second)
 	out := &pieces{came: make(chan struct{}, 100)}

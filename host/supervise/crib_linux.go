@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dserver/dserver/internal/proc"
 )
 
 // crib is where the system puts orphans whose parent we become.
@@ -43,7 +45,7 @@ func (c *crib) orphans() []int {
 		more, err := c.file.ReadAt(c.buf[n:], int64(n))
 		n += more
 		if err != nil {
-			return parsePids(c.buf[:n], nil)
+			return proc.ParsePids(c.buf[:n])
 		}
 	}
 }

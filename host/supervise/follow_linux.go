@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dserver/dserver/internal/proc"
 )
 
 // mainProcess is whom Follow was told of.
@@ -91,18 +93,18 @@ func (p *Process) heir(pid int) (*mainProcess, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, err := readStat(pid)
+	before, err := proc.ReadStat(pid)
 	if err == nil && !ref.exited() && !p.owns(pid, before) {
 		err = errors.New("it does not come of that one")
 	}
 	// Nobody else had the number while we looked.
-	if after, statErr := readStat(pid); err == nil && (statErr != nil || after.ticks != before.ticks || ref.exited()) {
+	if after, statErr := proc.ReadStat(pid); err == nil && (statErr != nil || after.Ticks != before.Ticks || ref.exited()) {
 		err = errors.New("it has exited")
 	}
 	if err != nil {
 		return nil, errors.Join(err, ref.close())
 	}
-	return &mainProcess{pid: pid, ticks: before.ticks, ref: ref, child: childOfOurs(ref)}, nil
+	return &mainProcess{pid: pid, ticks: before.Ticks, ref: ref, child: childOfOurs(ref)}, nil
 }
 
 func (p *Process) leaderExited() bool {
@@ -112,7 +114,7 @@ func (p *Process) leaderExited() bool {
 }
 
 // owns tells whether a process comes of p.
-func (p *Process) owns(pid int, s procStat) bool {
+func (p *Process) owns(pid int, s proc.Stat) bool {
 	if p.group != nil {
 		members, err := p.group.Pids()
 		if err == nil {
@@ -120,18 +122,18 @@ func (p *Process) owns(pid int, s procStat) bool {
 		}
 	}
 	// Our own child keeps its number until we reap it, and so its session.
-	if p.child && s.session == p.pid {
+	if p.child && s.Session == p.pid {
 		return true
 	}
 	if bears(pid, p.invocation) {
 		return true
 	}
-	for seen := 0; s.parent > 1 && seen < maxDepth; seen++ {
-		if s.parent == p.pid {
+	for seen := 0; s.Parent > 1 && seen < maxDepth; seen++ {
+		if s.Parent == p.pid {
 			return p.child
 		}
 		var err error
-		if s, err = readStat(s.parent); err != nil {
+		if s, err = proc.ReadStat(s.Parent); err != nil {
 			return false
 		}
 	}
@@ -142,12 +144,12 @@ func (p *Process) owns(pid int, s procStat) bool {
 // is just about to run another program seems to have no environment at all.
 func bears(pid int, invocation string) bool {
 	for range 10 {
-		text, err := readProcWhole(fmt.Sprintf("/proc/%d/environ", pid), nil)
+		text, err := proc.Environ(pid, nil)
 		if err != nil {
 			return false
 		}
 		if len(text) > 0 {
-			return slices.Contains(strings.Split(string(text), "\x00"), invocationVariable+invocation)
+			return slices.Contains(strings.Split(string(text), "\x00"), invocationName+"="+invocation)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/dserver/dserver/host/reexec"
 	"github.com/dserver/dserver/host/supervise"
+	"github.com/dserver/dserver/internal/proc"
 )
 
 // daemon starts a script that starts another one in a session of its own and
@@ -86,7 +87,7 @@ func ended(t *testing.T, p *supervise.Process, want string, tree []int) {
 		t.Errorf("%+v (%v), want %s", exit, exit, want)
 	}
 	for _, pid := range append(tree, p.Pid()) {
-		if alive(pid) {
+		if proc.Alive(pid) {
 			t.Errorf("%d is alive", pid)
 		}
 	}
@@ -111,12 +112,12 @@ func TestExitOfTheFollowedCounts(t *testing.T) {
 				if err := unix.Kill(p.Pid(), unix.SIGKILL); err != nil {
 					t.Fatal(err)
 				}
-				eventually(t, "the parent is dead", func() bool { return !alive(p.Pid()) })
+				eventually(t, "the parent is dead", func() bool { return !proc.Alive(p.Pid()) })
 				if err := p.Follow(p.Pid()); err == nil {
 					t.Error("a dead parent is followed again")
 				}
 			}
-			if isDone(p) || !alive(heir) {
+			if isDone(p) || !proc.Alive(heir) {
 				t.Fatal("it is done before its heir")
 			}
 			say(t, end, "\n")
@@ -206,7 +207,7 @@ func TestFollowGoesFromHandToHand(t *testing.T) {
 	if err := unix.Kill(heir, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the first heir is dead", func() bool { return !alive(heir) })
+	eventually(t, "the first heir is dead", func() bool { return !proc.Alive(heir) })
 	if isDone(p) {
 		t.Fatal("it ended with who is not followed any more")
 	}
@@ -243,7 +244,7 @@ func TestFollowedIsFollowedByTheNextMaster(t *testing.T) {
 				if err := unix.Kill(p.Pid(), unix.SIGKILL); err != nil {
 					t.Fatal(err)
 				}
-				eventually(t, "the leader is dead", func() bool { return !alive(p.Pid()) })
+				eventually(t, "the leader is dead", func() bool { return !proc.Alive(p.Pid()) })
 			}
 			q := taken(t, s, p, true, supervise.Adoption{})
 			if q.Main() != heir || q.Pid() != p.Pid() {
@@ -266,7 +267,7 @@ func TestFollowedOutlivesAKilledMaster(t *testing.T) {
 	if report, err := p.Stop(t.Context(), nil); err != nil || !slices.Equal(report.Sent, []syscall.Signal{syscall.SIGTERM}) {
 		t.Errorf("%+v, %v", report, err)
 	}
-	if exit := p.Exit(); exit.Signal != syscall.SIGTERM || slices.ContainsFunc(tree, alive) {
+	if exit := p.Exit(); exit.Signal != syscall.SIGTERM || slices.ContainsFunc(tree, proc.Alive) {
 		t.Errorf("%+v", fmt.Sprint(exit))
 	}
 }

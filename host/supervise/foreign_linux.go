@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dserver/dserver/internal/proc"
 )
 
 // bootID names this run of the system.
@@ -37,8 +39,8 @@ func foreignStatus(ref pidfd, pid int, ticks uint64) (status syscall.WaitStatus,
 	if !ref.exited() {
 		return 0, false, false
 	}
-	if s, err := readStat(pid); err == nil && s.ticks == ticks && s.state == 'Z' && mayLook(pid) {
-		return syscall.WaitStatus(s.code), true, true
+	if s, err := proc.ReadStat(pid); err == nil && s.Ticks == ticks && s.State == 'Z' && mayLook(pid) {
+		return syscall.WaitStatus(s.Code), true, true
 	}
 	// While it is being reaped the system tells neither here nor there.
 	err := ref.signal(0)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dserver/dserver/internal/proc"
 )
 
 // stranger runs a shell command in a process that is no child of ours.
@@ -26,11 +28,11 @@ func stranger(t *testing.T, script string) (pid int, ref pidfd, ticks uint64) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ref.close() })
-	s, err := readStat(pid)
+	s, err := proc.ReadStat(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pid, ref, s.ticks
+	return pid, ref, s.Ticks
 }
 
 // awaitExit waits until a process has exited.
@@ -73,7 +75,7 @@ func TestExitStatusSurvivesTheReaper(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ref.close()
-	s, err := readStat(pid)
+	s, err := proc.ReadStat(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +85,7 @@ func TestExitStatusSurvivesTheReaper(t *testing.T) {
 	if !childOfOurs(ref) {
 		t.Error("a dead child is not ours")
 	}
-	if status, known, gone := foreignStatus(ref, pid, s.ticks); !known || !gone || status.ExitStatus() != 41 {
+	if status, known, gone := foreignStatus(ref, pid, s.Ticks); !known || !gone || status.ExitStatus() != 41 {
 		t.Errorf("a zombie: %#x, known %t, gone %t", status, known, gone)
 	}
 	if err := cmd.Wait(); err == nil {
@@ -92,7 +94,7 @@ func TestExitStatusSurvivesTheReaper(t *testing.T) {
 	if childOfOurs(ref) {
 		t.Error("a child that was reaped is ours")
 	}
-	status, known, gone := foreignStatus(ref, pid, s.ticks)
+	status, known, gone := foreignStatus(ref, pid, s.Ticks)
 	if !gone {
 		t.Error("it was reaped, and there is hope still")
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/proc"
 )
 
 // shell is a Spec that runs a script, with a pipe as its standard input.
@@ -84,7 +85,7 @@ func TestFrozenNothingIsBornOrBuried(t *testing.T) {
 	if err := p.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it is dead", func() bool { return !alive(p.Pid()) })
+	eventually(t, "it is dead", func() bool { return !proc.Alive(p.Pid()) })
 	started := make(chan *supervise.Process)
 	go func() {
 		q, err := s.Start(child(t, "exit", "5"))

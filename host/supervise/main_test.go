@@ -357,16 +357,6 @@ func (l *lines) next(t testing.TB) string {
 	}
 }
 
-// alive tells whether a process runs; one that is dead but not reaped does not.
-func alive(pid int) bool {
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-	if err != nil {
-		return false
-	}
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
-}
-
 // descriptors counts those that are open, besides what a Spawner keeps until Wait:
 // its polls, and the list of our children.
 func descriptors(t testing.TB) int {

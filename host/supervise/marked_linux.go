@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dserver/dserver/internal/proc"
 )
 
 const (
@@ -27,7 +29,7 @@ func Marked(mark string) ([]Found, error) {
 		return nil, err
 	}
 	l := markSearch{mark: mark}
-	pids := processes()
+	pids := proc.Pids()
 	for deadline := time.Now().Add(becoming); len(pids) > 0; time.Sleep(becomingPause) {
 		pids = slices.DeleteFunc(pids, l.look)
 		if time.Now().After(deadline) {
@@ -46,20 +48,20 @@ type markSearch struct {
 
 // look tells false if it has to look again.
 func (l *markSearch) look(pid int) (done bool) {
-	before, err := readStat(pid)
-	if err != nil || before.gone() {
+	before, err := proc.ReadStat(pid)
+	if err != nil || before.Gone() {
 		return true
 	}
 	var id string
-	if id, l.buf = invocationOf(pid, l.buf); !strings.HasPrefix(id, l.mark) {
-		return id != "" || before.environ || before.kernel() || !readable(pid)
+	if id, l.buf = proc.Variable(pid, invocationName, l.buf); !strings.HasPrefix(id, l.mark) {
+		return id != "" || before.Environ || before.Kernel() || !readable(pid)
 	}
 	// The number may have changed hands between the two looks.
-	after, err := readStat(pid)
-	if err == nil && after.ticks == before.ticks {
-		l.found = append(l.found, Found{Pid: pid, Invocation: id, Ticks: before.ticks})
+	after, err := proc.ReadStat(pid)
+	if err == nil && after.Ticks == before.Ticks {
+		l.found = append(l.found, Found{Pid: pid, Invocation: id, Ticks: before.Ticks})
 	}
-	return err != nil || after.ticks == before.ticks
+	return err != nil || after.Ticks == before.Ticks
 }
 
 // Kill kills the process, unless its number belongs to another one by now. One
@@ -70,7 +72,7 @@ func (f Found) Kill() error {
 		return killError(f, err)
 	}
 	defer unix.Close(number)
-	if now, err := readStat(f.Pid); err != nil || now.ticks != f.Ticks {
+	if now, err := proc.ReadStat(f.Pid); err != nil || now.Ticks != f.Ticks {
 		return nil
 	}
 	return killError(f, unix.PidfdSendSignal(number, unix.SIGKILL, nil, 0))

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dserver/dserver/internal/proc"
 )
 
 const (
@@ -95,23 +97,23 @@ func (o *orphanage) look(now time.Time) {
 	}
 	dead := make(map[int]orphan)
 	o.pause = 0
-	pids := childrenOf(os.Getpid())
+	pids := proc.Children(os.Getpid())
 	slices.Sort(pids)
 	for _, pid := range pids {
 		if o.spawner.children[pid] != nil {
 			continue
 		}
-		stat, err := readStat(pid)
-		if err != nil || !stat.gone() {
+		stat, err := proc.ReadStat(pid)
+		if err != nil || !stat.Gone() {
 			continue
 		}
-		found := orphan{ticks: stat.ticks, since: now}
-		if before, ok := o.dead[pid]; ok && before.ticks == stat.ticks {
+		found := orphan{ticks: stat.Ticks, since: now}
+		if before, ok := o.dead[pid]; ok && before.ticks == stat.Ticks {
 			found.since = before.since
 		}
 		left := patience - now.Sub(found.since)
 		// Whom we have forked is in our session, or in its own. Nobody joins another.
-		certain := stat.session != ours && stat.session != pid
+		certain := stat.Session != ours && stat.Session != pid
 		if left <= 0 || certain {
 			_, _ = retry(func() (int, error) { return syscall.Wait4(pid, nil, syscall.WNOHANG, nil) })
 			continue

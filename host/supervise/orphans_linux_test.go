@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dserver/dserver/internal/proc"
 )
 
 // subreap makes us the parent of orphans until the end of the test.
@@ -61,8 +63,8 @@ func awaitState(t *testing.T, pid int, exited bool) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		stat, err := readStat(pid)
-		if exited && err == nil && stat.gone() && stat.parent == os.Getpid() || !exited && err != nil {
+		stat, err := proc.ReadStat(pid)
+		if exited && err == nil && stat.Gone() && stat.Parent == os.Getpid() || !exited && err != nil {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -72,8 +74,8 @@ func awaitState(t *testing.T, pid int, exited bool) {
 }
 
 func isZombie(pid int) bool {
-	stat, err := readStat(pid)
-	return err == nil && stat.gone()
+	stat, err := proc.ReadStat(pid)
+	return err == nil && stat.Gone()
 }
 
 func TestOrphansAreReapedAtOnceOrWithPatience(t *testing.T) {

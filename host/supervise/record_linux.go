@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dserver/dserver/internal/proc"
 )
 
 // Identity is a Record that says which process this is, and nothing of what it is
@@ -20,8 +22,8 @@ func (p *Process) Identity() Record {
 	defer p.mu.Unlock()
 	if p.ticks == 0 && !p.reaped {
 		// It cannot fail for a process that nobody has reaped.
-		stat, _ := readStat(p.pid)
-		p.ticks = stat.ticks
+		stat, _ := proc.ReadStat(p.pid)
+		p.ticks = stat.Ticks
 	}
 	r.Ticks = p.ticks
 	if p.main != nil {

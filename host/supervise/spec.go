@@ -149,12 +149,12 @@ func newInvocation(mark string) string {
 	return mark + hex.EncodeToString(id[:])[len(mark):]
 }
 
-const invocationVariable = "INVOCATION_ID="
+const invocationName = "INVOCATION_ID"
 
 // environment completes env. Of entries with one name the last one counts, as it
 // does in package os/exec; many programs, Go's among them, would take the first.
 func environment(env []string, invocation string) []string {
-	env = append(slices.Clone(env), invocationVariable+invocation)
+	env = append(slices.Clone(env), invocationName+"="+invocation)
 	seen := make(map[string]bool, len(env))
 	unique := make([]string, 0, len(env))
 	for _, entry := range slices.Backward(env) {

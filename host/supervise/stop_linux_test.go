@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dserver/dserver/host/supervise"
+	"github.com/dserver/dserver/internal/proc"
 )
 
 // ready starts a stand-in and waits for its first line.
@@ -215,7 +216,7 @@ func TestNothingOfItsSessionOutlivesAProcess(t *testing.T) {
 			}
 			exit := await(t, p)
 			for _, pid := range pids {
-				if alive(pid) {
+				if proc.Alive(pid) {
 					t.Errorf("%d is alive", pid)
 				}
 			}
@@ -242,7 +243,7 @@ func TestWhoHoldsTheOutputIsKilledInAnySession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if alive(holder) {
+		if proc.Alive(holder) {
 			t.Error("the process in another session is alive")
 		}
 	}

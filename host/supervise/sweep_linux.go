@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dserver/dserver/internal/proc"
 )
 
 // leftovers finds what runs still of the trees of processes that have exited and
@@ -148,7 +150,7 @@ func (l *lineage) search() {
 func (l *lineage) candidates() []int {
 	var pids []int
 	if l.everyone {
-		pids = processes()
+		pids = proc.Pids()
 	} else {
 		pids = l.spawner.exits.crib.orphans()
 	}
@@ -163,24 +165,24 @@ func (l *lineage) candidates() []int {
 // origin tells which process somebody came of, as far as it shows: by its session
 // or group, its environment, or its output. nil is none of ours.
 func (l *lineage) origin(pid int) *funeral {
-	stat, err := readStat(pid)
+	stat, err := proc.ReadStat(pid)
 	if err != nil {
 		l.doubt = true
 		return nil
 	}
-	if stat.gone() {
+	if stat.Gone() {
 		// It may have left a child to us since we began to look.
-		l.dead[pid] = stat.ticks
-		l.doubt = l.doubt || l.ghosts[pid] != stat.ticks
+		l.dead[pid] = stat.Ticks
+		l.doubt = l.doubt || l.ghosts[pid] != stat.Ticks
 	}
-	if f := l.sessions[stat.session]; f != nil {
+	if f := l.sessions[stat.Session]; f != nil {
 		return f
 	}
-	if f := l.sessions[stat.group]; f != nil || stat.gone() {
+	if f := l.sessions[stat.Group]; f != nil || stat.Gone() {
 		return f
 	}
 	var id string
-	id, l.buf = invocationOf(pid, l.buf)
+	id, l.buf = proc.Variable(pid, invocationName, l.buf)
 	if id != "" {
 		return l.ids[id]
 	}
@@ -188,9 +190,9 @@ func (l *lineage) origin(pid int) *funeral {
 	if f == nil {
 		// While somebody is becoming another program, its environment is not to be
 		// seen; or it has exited meanwhile.
-		stat, err := readStat(pid)
-		l.becoming = l.becoming || err == nil && !stat.gone() && !stat.environ && !stat.kernel() && readable(pid)
-		l.doubt = l.doubt || l.becoming || err != nil || stat.gone()
+		stat, err := proc.ReadStat(pid)
+		l.becoming = l.becoming || err == nil && !stat.Gone() && !stat.Environ && !stat.Kernel() && readable(pid)
+		l.doubt = l.doubt || l.becoming || err != nil || stat.Gone()
 	}
 	return f
 }
@@ -268,10 +270,10 @@ func (l *lineage) add(f *funeral, pid int, same func() bool) {
 }
 
 func (l *lineage) descend(f *funeral, parent int) {
-	for _, pid := range childrenOf(parent) {
+	for _, pid := range proc.Children(parent) {
 		l.add(f, pid, func() bool {
-			stat, err := readStat(pid)
-			return err == nil && stat.parent == parent
+			stat, err := proc.ReadStat(pid)
+			return err == nil && stat.Parent == parent
 		})
 	}
 }
@@ -281,7 +283,7 @@ func (l *lineage) descend(f *funeral, parent int) {
 func strays(ancestor int, known map[int]bool) []member {
 	var members []member
 	for parents := []int{ancestor}; len(parents) > 0; parents = parents[1:] {
-		for _, pid := range childrenOf(parents[0]) {
+		for _, pid := range proc.Children(parents[0]) {
 			if known[pid] {
 				continue
 			}
@@ -295,7 +297,7 @@ func strays(ancestor int, known map[int]bool) []member {
 				continue
 			}
 			// The number may have changed hands between the two looks.
-			if stat, err := readStat(pid); err != nil || stat.parent != parents[0] {
+			if stat, err := proc.ReadStat(pid); err != nil || stat.Parent != parents[0] {
 				_ = ref.close()
 				continue
 			}

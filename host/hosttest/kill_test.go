@@ -103,9 +103,7 @@ func TestKillMatrix(t *testing.T) {
 						verb.Go("verb", func(context.Context) { in.Command(in.Binary, ph.verb[0], ph.verb[1:]...) })
 					}
 					time.Sleep(time.Duration(random.IntN(400)) * time.Millisecond) // any moment
-					if pid := v.find(in, before); pid != 0 {
-						_ = syscall.Kill(pid, syscall.SIGKILL) // it may just have ended
-					}
+					killAndWait(in, v.find(in, before))
 					if err := verb.Wait(t.Context()); err != nil {
 						t.Fatal(err)
 					}
@@ -138,9 +136,7 @@ func TestKilledMasterCostsNoRequest(t *testing.T) {
 						verb.Go("verb", func(context.Context) { in.Command(in.Binary, ph.verb[0]) })
 					}
 					time.Sleep(rand.N(400 * time.Millisecond)) // any moment
-					if pid := one(in, nil, " start "); pid != 0 {
-						_ = syscall.Kill(pid, syscall.SIGKILL) // it may just have become another program
-					}
+					killAndWait(in, one(in, nil, " start "))
 					if err := verb.Wait(t.Context()); err != nil {
 						t.Fatal(err)
 					}
@@ -150,6 +146,13 @@ func TestKilledMasterCostsNoRequest(t *testing.T) {
 			in.Stop()
 			in.AssertGone()
 		})
+	}
+}
+
+// killAndWait kills a process, if there is one, and waits until it has gone.
+func killAndWait(in *hosttest.Instance, pid int) {
+	if pid != 0 && syscall.Kill(pid, syscall.SIGKILL) == nil {
+		in.Until("who was killed to go", func() bool { return !pids(in)[pid] })
 	}
 }
 

@@ -100,7 +100,7 @@ func bare(err error) error {
 	return err
 }
 
-// file checks that a path names a regular file that can be read, and makes it
+// regular checks that a path names a regular file that can be read, and makes it
 // absolute.
 func (b *builder) regular(path string) (string, error) {
 	if err := checkPath(path); err != nil {

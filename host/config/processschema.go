@@ -53,10 +53,10 @@ func limitFields() []field[Process] {
 			doc: "Limits of each process by the names of ulimit, such as nofile: a number, `unlimited`, or `SOFT:HARD`.",
 			set: setRlimits, diff: diffRlimits},
 		keyed(field[Process]{key: "nice", def: "0", doc: "From -20, which is served first, to 19."},
-			niceKind("nice", -20, 19, rights.mayNice), func(p *Process) *int { return &p.Nice }),
+			niceKind(-20, 19, rights.mayNice), func(p *Process) *int { return &p.Nice }),
 		keyed(field[Process]{key: "oom_score_adj", def: "0",
 			doc: "From -1000, never killed when the machine is out of memory, to 1000, killed first."},
-			niceKind("oom_score_adj", -1000, 1000, rights.mayScore), func(p *Process) *int { return &p.OOMScoreAdj }),
+			niceKind(-1000, 1000, rights.mayScore), func(p *Process) *int { return &p.OOMScoreAdj }),
 		keyed(field[Process]{key: "no_new_privs", def: "false", doc: "Whether it can never gain privileges, by sudo for example."},
 			aBool(), func(p *Process) *bool { return &p.NoNewPrivs }),
 		keyed(field[Process]{key: "memory", note: "no limit", doc: "What it and its children may use together; over it they are killed."},
@@ -117,7 +117,7 @@ func requestFields() []field[Recycle] {
 }
 
 // niceKind is a number that not everybody may make small.
-func niceKind(_ string, low, high int64, may func(rights, int) error) kind[int] {
+func niceKind(low, high int64, may func(rights, int) error) kind[int] {
 	return kind[int]{"number", func(b *builder, n *node) (int, error) {
 		i, err := small(n.asInt(low, high))
 		if err == nil && i < 0 {

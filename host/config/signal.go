@@ -3,28 +3,14 @@ package config
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-// The real-time signals as the C library counts them, which keeps the first two
-// to itself.
-const (
-	firstRealtime = 34
-	lastRealtime  = 64
+	"github.com/dserver/dserver/internal/signals"
 )
-
-// signalNames are those that can be sent on purpose.
-func signalNames() []string {
-	return []string{"HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
-		"TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH",
-		"IO", "PWR", "SYS"}
-}
 
 // ParseSignal knows the names of signals, with SIG before them or without, and
 // the real-time ones as RTMIN+3.
@@ -33,44 +19,26 @@ func ParseSignal(name string) (syscall.Signal, error) {
 	return signal, err
 }
 
-// parseSignal gives the short name as well.
+// parseSignal gives the short name as well. Numbers, which differ between machines,
+// and small letters are refused with the name that is meant.
 func parseSignal(name string) (syscall.Signal, string, error) {
 	short := strings.TrimPrefix(name, "SIG")
-	if offset, ok := strings.CutPrefix(short, "RTMIN"); ok {
-		n, err := realtime(offset)
-		return firstRealtime + n, short, err
+	signal, err := signals.Parse(short)
+	if err == nil && (signals.Name(signal) == short || short == "RTMIN") {
+		return signal, short, nil
 	}
-	for _, known := range signalNames() {
-		if short == known {
-			return unix.SignalNum("SIG" + short), short, nil
-		}
+	if strings.HasPrefix(short, "RTMIN") {
+		return 0, "", errors.New("real-time signals are RTMIN to RTMIN+30")
 	}
 	return 0, "", &reason{text: fmt.Sprintf("unknown signal %q", cut(name, 40)), nearest: nearestSignal(name)}
 }
 
-// realtime reads what stands after RTMIN: nothing, or +N.
-func realtime(offset string) (syscall.Signal, error) {
-	if offset == "" {
-		return 0, nil
-	}
-	digits, ok := strings.CutPrefix(offset, "+")
-	n, err := strconv.ParseUint(digits, 10, 8)
-	if !ok || err != nil || n > lastRealtime-firstRealtime {
-		return 0, fmt.Errorf("real-time signals are RTMIN to RTMIN+%d", lastRealtime-firstRealtime)
-	}
-	return syscall.Signal(n), nil
-}
-
 // nearestSignal knows small letters and the numbers of this machine, too.
 func nearestSignal(name string) string {
-	if number, err := strconv.Atoi(name); err == nil {
-		return strings.TrimPrefix(unix.SignalName(syscall.Signal(number)), "SIG")
+	if signal, err := signals.Parse(name); err == nil {
+		return signals.Name(signal)
 	}
-	short := strings.TrimPrefix(strings.ToUpper(name), "SIG")
-	if slices.Contains(signalNames(), short) {
-		return short
-	}
-	return nearest(short, signalNames())
+	return nearest(strings.TrimPrefix(strings.ToUpper(name), "SIG"), signals.Names())
 }
 
 // aReload is replace, restart, none or signal:NAME.

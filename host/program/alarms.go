@@ -35,11 +35,6 @@ func (a *alarms) clear(which ...alarm) {
 	a.arm()
 }
 
-func (a *alarms) clearAll() {
-	a.at = [alarmCount]time.Time{}
-	a.arm()
-}
-
 // due gives the next alarm whose time has come, and forgets it.
 func (a *alarms) due(now time.Time) (alarm, bool) {
 	for w, at := range a.at {

@@ -143,7 +143,7 @@ func (p *program) revise(def *config.Program) task {
 		return t
 	}
 	if !same(old, def) {
-		p.tell(func() message { return settings{def: def} })
+		p.tell(settings{def: def})
 		return t
 	}
 	return task{}

@@ -22,6 +22,8 @@ import (
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/proc"
+	"github.com/dserver/dserver/internal/standin"
 )
 
 // say tells the service manager what its arguments are, and stays.
@@ -91,7 +93,7 @@ func beat(args []string) error {
 }
 
 // serveHTTP answers at the address that is its argument: /ready with 503 for a while,
-// /break makes /health fail from then on.
+// /break makes /health fail from then on, and each question about that is told.
 func serveHTTP(args []string) error {
 	began := time.Now()
 	var broken atomic.Bool
@@ -102,6 +104,7 @@ func serveHTTP(args []string) error {
 	})
 	http.HandleFunc("/break", func(http.ResponseWriter, *http.Request) { broken.Store(true) })
 	http.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Println("asked")
 		if broken.Load() {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
@@ -109,17 +112,14 @@ func serveHTTP(args []string) error {
 	return http.ListenAndServe(args[0], nil)
 }
 
-func listening(o *program.Options) {
-	dir, err := os.MkdirTemp("", "ntf")
-	if err != nil {
-		panic(err)
-	}
-	context.AfterFunc(o.Group.Context(), func() { os.RemoveAll(dir) })
-	o.NotifySocket = filepath.Join(dir, "ntf.sock")
+// listening gives a Set a notify socket.
+func listening(t testing.TB) func(o *program.Options) {
+	path := filepath.Join(t.TempDir(), "ntf.sock")
+	return func(o *program.Options) { o.NotifySocket = path }
 }
 
 func TestNoticesAreHeard(t *testing.T) {
-	k := keep(t, listening)
+	k := keep(t, listening(t))
 	p := child(t, "web", "say", "READY=1", "STATUS=serving all")
 	p.Ready = config.Probe{Kind: config.ProbeNotify}
 	k.apply(p)
@@ -134,13 +134,13 @@ func TestNoticesAreHeard(t *testing.T) {
 	// The shell itself is not who speaks. Who has gone before anybody could look at
 	// him is a stranger, so he speaks until he is heard.
 	script := shell("script", `(while "$@"; do sleep 0.05; done) & exec sleep 1000`, child(t, "", "").Command[0], "READY=1")
-	script.Process.Env = map[string]string{standIn: "sayonce"}
+	script.Process.Env = map[string]string{standin.Variable: standin.Value("sayonce")}
 	script.Ready = config.Probe{Kind: config.ProbeNotify}
 	fine(t, k.Apply(t.Context(), []config.Program{p, mute, script}, nil, nil, nil))
 }
 
 func TestDaemonThatForksAwayIsFollowed(t *testing.T) {
-	k := keep(t, listening)
+	k := keep(t, listening(t))
 	p := child(t, "daemon", "daemon")
 	p.Ready = config.Probe{Kind: config.ProbeNotify}
 	p.Keep.Restart = config.RestartAlways
@@ -150,7 +150,7 @@ func TestDaemonThatForksAwayIsFollowed(t *testing.T) {
 		}
 		k.until("ready", k.in("daemon", program.Ready))
 		before := k.status("daemon").Instances[0]
-		if before.Generation != round+1 || !alive(before.Pid) {
+		if before.Generation != round+1 || !proc.Alive(before.Pid) {
 			t.Fatalf("round %d: got %+v", round, before)
 		}
 		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", before.Pid))
@@ -171,7 +171,7 @@ func TestDaemonThatForksAwayIsFollowed(t *testing.T) {
 }
 
 func TestWatchdogBites(t *testing.T) {
-	k := keep(t, listening)
+	k := keep(t, listening(t))
 	p := child(t, "dog", "beat", "20")
 	p.Watchdog = 300 * time.Millisecond
 	k.apply(p)
@@ -234,7 +234,7 @@ func TestSickProgramIsRestarted(t *testing.T) {
 		Interval: 20 * time.Millisecond, Timeout: time.Second, Failures: 3, Action: config.ReloadRestart,
 	}
 	k.apply(p)
-	time.Sleep(200 * time.Millisecond) // some questions
+	k.until("more questions than may fail", func() bool { return len(k.lines("web")) > p.Live.Failures+1 })
 	if i := k.status("web").Instances[0]; i.Generation != 1 {
 		t.Fatalf("it was restarted: %+v", i)
 	}
@@ -262,7 +262,7 @@ func TestSocketsAreServedWhileReplaced(t *testing.T) {
 	}
 	defer ln.Close()
 	k := keep(t, func(o *program.Options) {
-		listening(o)
+		listening(t)(o)
 		o.Sockets = func(string) ([]string, []syscall.Conn) {
 			return []string{"web"}, []syscall.Conn{ln.(*net.TCPListener)}
 		}
@@ -361,7 +361,7 @@ func TestHungryProgramIsReloadedBeforeItIsKilled(t *testing.T) {
 	}
 	// The first one eats, the others do not.
 	p := shell("hungry", `if mkdir "$1"; then exec "$2" 100; fi; exec sleep 1000`, filepath.Join(t.TempDir(), "eaten"), child(t, "", "").Command[0])
-	p.Process.Env = map[string]string{standIn: "eat"}
+	p.Process.Env = map[string]string{standin.Variable: standin.Value("eat")}
 	p.Process.Memory, p.Process.MemoryHigh = limits.Memory, limits.MemoryHigh
 	p.Reload = config.ReloadReplace
 	k.apply(p)

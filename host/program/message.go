@@ -46,6 +46,8 @@ func (u *unit) wantUp(m wish) {
 		if u.last.run != nil {
 			u.settle()
 		}
+	case u.state == Starting:
+		u.lookAgain()
 	case !u.state.alive():
 		w.from = u.number + 1
 		u.fresh()

@@ -127,7 +127,7 @@ func (s *Set) waitFor(ctx context.Context, n config.Need, blocked func(why strin
 		if err != nil {
 			why = err.Error()
 		}
-		if why != said {
+		if why != "" || said != "" { // again and again: see [unit.lookAgain]
 			said = why
 			blocked(why)
 		}
@@ -138,6 +138,23 @@ func (s *Set) waitFor(ctx context.Context, n config.Need, blocked func(why strin
 			return err
 		}
 	}
+}
+
+// missing implements surroundings. What is no program is there, or still waited for.
+func (p *program) missing(needs []config.Need) string {
+	for _, n := range needs {
+		if !p.set.has(n.Name) {
+			continue
+		}
+		met, _, err := p.set.reached(n.Name, n.Condition)
+		if err != nil {
+			return err.Error()
+		}
+		if !met {
+			break
+		}
+	}
+	return ""
 }
 
 func (s *Set) has(name string) bool {

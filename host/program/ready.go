@@ -64,13 +64,21 @@ type isBlocked struct {
 }
 
 func (m isBlocked) apply(u *unit) {
-	if m.run != u.run || m.run.child != nil {
+	if m.run != u.run || m.run.child != nil || m.why == m.run.blocked {
 		return
 	}
 	u.reason, u.dirty = m.why, true
 	m.run.blocked = m.why
 	u.show()
 	u.around.news()
+}
+
+// lookAgain is for a wish that may have brought what the run needs under way: what
+// is known to be missing was so before it.
+func (u *unit) lookAgain() {
+	if u.run.blocked != "" {
+		isBlocked{run: u.run, why: u.around.missing(u.run.def.Needs)}.apply(u)
+	}
 }
 
 // isUnwell says that a run has failed its probes.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/program"
+	"github.com/dserver/dserver/internal/proc"
 )
 
 // TestManyCommandsAtOnce lets several goroutines give commands for programs that are
@@ -46,6 +47,11 @@ func TestManyCommandsAtOnce(t *testing.T) {
 		})
 	}
 	commands.Wait()
+	// What nobody waits for any more goes on. Configurations and renewals come one
+	// after the other, so after these two nothing is left to be done: what comes late
+	// finds processes that are new already.
+	k.Apply(t.Context(), programs, nil, nil, nil)
+	k.Restart(t.Context(), []string{"red", "green", "blue"})
 
 	want := map[string]int{"red": 2, "green": 3, "blue": 1}
 	for _, name := range []string{"red", "green", "blue"} {
@@ -59,7 +65,7 @@ func TestManyCommandsAtOnce(t *testing.T) {
 			t.Errorf("%d processes of %s, want %d: %+v", got, name, n, k.status(name))
 		}
 		for _, i := range k.status(name).Instances {
-			if n > 0 && (i.State != program.Ready || !alive(i.Pid)) {
+			if n > 0 && (i.State != program.Ready || !proc.Alive(i.Pid)) {
 				t.Errorf("%s/%d: %+v", name, i.Instance, i)
 			}
 		}
@@ -104,7 +110,7 @@ func grandchildren(end string) int {
 	count := 0
 	for _, pid := range descendants(os.Getpid()) {
 		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if strings.HasSuffix(string(line), end) && alive(pid) {
+		if strings.HasSuffix(string(line), end) && proc.Alive(pid) {
 			count++
 		}
 	}

@@ -81,6 +81,7 @@ func (u *unit) joins(m renewal) bool {
 	}
 	// It has no process yet, or one that we have not heard of.
 	u.run.notBefore = m.before
+	u.lookAgain()
 	return true
 }
 

@@ -260,9 +260,9 @@ func (p *program) vacate(u *unit) bool {
 }
 
 // tell puts a message into the mailboxes of all instances.
-func (p *program) tell(message func() message) {
+func (p *program) tell(m message) {
 	for _, u := range p.units {
-		u.tell(message())
+		u.tell(m)
 	}
 }
 

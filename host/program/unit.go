@@ -34,6 +34,8 @@ type surroundings interface {
 	// and starts the process. blocked is called when what the run needs cannot come
 	// by itself, and once more with an empty text when it can.
 	spawn(ctx context.Context, r *run, blocked func(why string)) (child, error)
+	// missing tells what of these cannot come by itself; empty if that is nothing.
+	missing(needs []config.Need) string
 	// ladder gives the steps by which a run is stopped.
 	ladder(r *run, def *config.Program) supervise.Ladder
 	// watch begins to look whether a run that has a process is ready.

@@ -155,7 +155,7 @@ func (s *Set) stop(ctx context.Context, list []*program, by string) []Result {
 	s.mu.Unlock()
 	return s.inOrder(ctx, list, true, func(p *program) Result {
 		s.mu.Lock()
-		p.tell(func() message { return stopNow{by: by, serial: serial} })
+		p.tell(stopNow{by: by, serial: serial})
 		s.mu.Unlock()
 		return p.gather(replies[p], count[p])
 	})
@@ -228,7 +228,7 @@ func (s *Set) Signal(ctx context.Context, names []string, sig syscall.Signal) []
 func (p *program) send(sig syscall.Signal) Result {
 	p.set.mu.Lock()
 	replies := make(chan outcome, len(p.units))
-	p.tell(func() message { return sending{signal: sig, reply: replies} })
+	p.tell(sending{signal: sig, reply: replies})
 	count := len(p.units)
 	p.set.mu.Unlock()
 	return p.gather(replies, count)
@@ -247,7 +247,7 @@ func (s *Set) Reset(ctx context.Context, names []string) []Result {
 	count := make(map[*program]int)
 	for _, p := range list {
 		c := make(chan outcome, len(p.units))
-		p.tell(func() message { return reset{by: byReset, reply: c} })
+		p.tell(reset{by: byReset, reply: c})
 		replies[p], count[p] = c, len(p.units)
 	}
 	s.mu.Unlock()

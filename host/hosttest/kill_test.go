@@ -18,8 +18,8 @@ import (
 	"github.com/dserver/dserver/internal/group"
 )
 
-// family is a program of three processes.
-const family = `
+// threeSleeps is a program of three processes.
+const threeSleeps = `
 [program.family]
 command = "sh -c 'sleep 1000 & sleep 1000 & exec sleep 1000'"
 restart = "always"
@@ -90,7 +90,7 @@ func TestKillMatrix(t *testing.T) {
 			t.Run(v.name+" during "+ph.name, func(t *testing.T) {
 				random := rand.New(rand.NewPCG(seed, 0))
 				in := hosttest.New(t, "multi")
-				in.Configure(hosttest.Settings{Probation: 100 * time.Millisecond, Extra: family + policy})
+				in.Configure(hosttest.Settings{Probation: 100 * time.Millisecond, Extra: threeSleeps + policy})
 				in.Start()
 				for i := range soak(1, 20) {
 					if ph.down && in.Running() {
@@ -126,7 +126,7 @@ func TestKilledMasterCostsNoRequest(t *testing.T) {
 	for _, ph := range phases()[:3] {
 		t.Run(ph.name, func(t *testing.T) {
 			in := hosttest.New(t, "multi")
-			in.Configure(hosttest.Settings{Probation: 100 * time.Millisecond, Extra: family + policy})
+			in.Configure(hosttest.Settings{Probation: 100 * time.Millisecond, Extra: threeSleeps + policy})
 			in.Start()
 			underLoad(t, in, load.Options{}, func(*load.Load) {
 				for i := range soak(2, 20) {

@@ -41,11 +41,7 @@ func (a *App) succeed(ctx context.Context) int {
 	if err == nil {
 		err = m.run(ctx)
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		return exitFailed
-	}
-	return 0
+	return endOf(err)
 }
 
 // goOn makes this process, which was a master as another image, the same master
@@ -60,11 +56,20 @@ func (a *App) goOn(ctx context.Context, t *reexec.Taken, err error) int {
 	} else {
 		err = m.run(ctx)
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		return exitFailed
+	return endOf(err)
+}
+
+// endOf gives the exit code of a master that no verb has made, and says why it has
+// ended unless that was said already.
+func endOf(err error) int {
+	if err == nil {
+		return 0
 	}
-	return 0
+	if code, told := errors.AsType[cli.Exit](err); told {
+		return code.ExitCode()
+	}
+	fmt.Fprintln(os.Stderr, "error:", err)
+	return exitFailed
 }
 
 // Run is Main with everything given: it carries out one verb and returns its

@@ -146,6 +146,7 @@ type processInstance struct {
 	doors   *reception
 	log     *slog.Logger
 	done    chan struct{}
+	starved bool // something of it was killed for want of memory; known once it is done
 
 	passMu  sync.Mutex // keeps the order of answers and descriptors
 	passing *net.UnixConn
@@ -154,6 +155,8 @@ type processInstance struct {
 // await lets go of what belonged to the process once it has ended.
 func (i *processInstance) await() {
 	<-i.process.Done()
+	kills, err := i.group.OOMKills()
+	i.starved = err == nil && kills > 0
 	if err := i.group.Remove(); err != nil {
 		i.log.Warn("a control group is left", "worker", i.process.Name(), "error", err)
 	}
@@ -256,7 +259,11 @@ func (i *processInstance) Done() <-chan struct{} { return i.done }
 // Exit implements lifecycle.
 func (i *processInstance) Exit() exit {
 	x := i.process.Exit()
-	return exit{Cause: i.cause(x.String()), Tail: i.process.Tail(), Process: x}
+	cause := x.String()
+	if i.starved && !x.Success() {
+		cause += " (out of memory)"
+	}
+	return exit{Cause: i.cause(cause), Tail: i.process.Tail(), Process: x}
 }
 
 var _ instance = (*processInstance)(nil)

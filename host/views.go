@@ -156,10 +156,9 @@ func (s *slot) record() ctl.Worker {
 
 // usageOf asks the kernel; nil if the process has just gone.
 func usageOf(pid int) *ctl.Usage {
-	p, err := process.NewProcess(int32(pid))
-	if err != nil {
-		return nil
-	}
+	// Made by NewProcess it would leave a descriptor behind until the next collection
+	// of garbage.
+	p := &process.Process{Pid: int32(pid)}
 	memory, err := p.MemoryInfo()
 	if err != nil {
 		return nil

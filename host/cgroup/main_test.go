@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,10 +20,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dserver/dserver/host/cgroup"
+	"github.com/dserver/dserver/internal/standin"
 )
-
-// standIn is the variable that turns the test binary into a process under test.
-const standIn = "CGROUP_TEST_CHILD"
 
 // standIns are the processes under test by name.
 var standIns = map[string]func(args []string) error{
@@ -40,20 +37,10 @@ var standIns = map[string]func(args []string) error{
 }
 
 func TestMain(m *testing.M) {
-	name := os.Getenv(standIn)
-	if name == "" {
-		goleak.VerifyTestMain(m)
-		return
+	if code, is := standin.Run(standIns); is {
+		os.Exit(code)
 	}
-	run, ok := standIns[name]
-	if !ok {
-		fmt.Fprintln(os.Stderr, "no such stand-in:", name)
-		os.Exit(99)
-	}
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(98)
-	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { os.Exit(standin.Settle(code)) }))
 }
 
 // idle waits to be killed.
@@ -101,9 +88,7 @@ func self(name string, args ...string) (*exec.Cmd, error) {
 		return nil, err
 	}
 	c := exec.Command(path, args...)
-	// A child built with the race detector would else sleep a second at its exit.
-	env := slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, standIn+"=") })
-	c.Env = append(env, standIn+"="+name, "GORACE=atexit_sleep_ms=0", "GOMAXPROCS=2")
+	c.Env = append(standin.Environ(name), "GOMAXPROCS=2")
 	c.Stderr = os.Stderr
 	return c, nil
 }

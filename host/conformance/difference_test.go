@@ -21,6 +21,7 @@ func shown() map[string]func(t *testing.T, in *hosttest.Instance) {
 		"workers":       showWorker,
 		"pid":           showPid,
 		"instances":     showInstances,
+		"needs":         showNeeds,
 		"generation":    showGeneration,
 		"upgrade":       showUpgrade,
 		"overlap":       showOverlap,
@@ -97,6 +98,32 @@ func showPid(t *testing.T, in *hosttest.Instance) {
 	}
 	if text, err := os.ReadFile(ownFolder(in) + "/pid"); err != nil || strings.TrimSpace(string(text)) != itoa(after) {
 		t.Errorf("the pid file has %q, %v; the pid is %d", text, err, after)
+	}
+}
+
+// showNeeds lets one worker wait for a program, and looks when the others start.
+func showNeeds(t *testing.T, in *hosttest.Instance) {
+	in.Configure(hosttest.Settings{Extra: "\n[log]\nlevel = \"debug\"\n[worker.math]\nneeds = [\"slow\"]\n" +
+		"[program.slow]\ncommand = \"sh -c 'sleep 1; echo up; exec sleep 1000'\"\nready = \"log:up\"\n"})
+	in.Start()
+	in.Stop() // by then all is in the log
+	text, err := os.ReadFile(in.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(what string) int {
+		i := strings.Index(string(text), what)
+		if i < 0 {
+			t.Errorf("the log does not tell that %s", what)
+		}
+		return i
+	}
+	up := at("slow out up")
+	if at("sandbox math is starting") < up {
+		t.Error("the worker did not wait for what it needs")
+	}
+	if waited := at("sandbox web is starting") > up; waited != single(in) {
+		t.Errorf("a worker that needs nothing waited: %v", waited)
 	}
 }
 

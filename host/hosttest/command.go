@@ -46,6 +46,12 @@ func (in *Instance) Command(program, verb string, args ...string) Result {
 	return result
 }
 
+// Prepare gives the command for a verb with the build that may be replaced, for
+// tests that start it in their own way. The end of ctx kills it.
+func (in *Instance) Prepare(ctx context.Context, verb string, args ...string) *exec.Cmd {
+	return in.command(ctx, in.Binary, verb, args...)
+}
+
 // command is a verb that is not started yet.
 func (in *Instance) command(ctx context.Context, program, verb string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, append([]string{verb, "--config", in.Config, "--runtime-dir", in.runtime}, args...)...)

@@ -174,6 +174,17 @@ func (in *Instance) Info() ctl.Info {
 	return asked(in, in.Client.Info)
 }
 
+// State is that of the master, empty if it does not answer now.
+func (in *Instance) State() string {
+	ctx, cancel := context.WithTimeout(in.tb.Context(), patience)
+	defer cancel()
+	info, err := in.Client.Info(ctx)
+	if err != nil {
+		return ""
+	}
+	return info.State
+}
+
 // Inspect asks the master for everything.
 func (in *Instance) Inspect() ctl.Inspection {
 	in.tb.Helper()

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/dserver/dserver/ctl"
@@ -74,4 +75,21 @@ func (in *Instance) Pids(program string) (pids []int) {
 func (in *Instance) Programs() []ctl.Program {
 	in.tb.Helper()
 	return asked(in, func(ctx context.Context) ([]ctl.Program, error) { return in.Client.Programs(ctx, ctl.Detail{}) })
+}
+
+// Output is what the log has of the output of a program: the lines without time,
+// name and stream.
+func (in *Instance) Output(program string) string {
+	in.tb.Helper()
+	r := in.Run("logs", program, "-n", "all")
+	if r.Code != 0 {
+		in.tb.Fatalf("cannot read the log of %s: %v", program, r)
+	}
+	var b strings.Builder
+	for line := range strings.Lines(r.Stdout) {
+		_, text, _ := strings.Cut(line, " "+program+" ")
+		_, text, _ = strings.Cut(text, " ")
+		b.WriteString(text)
+	}
+	return b.String()
 }

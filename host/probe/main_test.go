@@ -3,29 +3,17 @@
 package probe_test
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/dserver/dserver/internal/standin"
 )
 
-// standIn is the variable that turns the test binary into a process under test.
-const standIn = "PROBE_TEST_CHILD"
-
 func TestMain(m *testing.M) {
-	name := os.Getenv(standIn)
-	if name == "" {
-		goleak.VerifyTestMain(m)
-		return
+	if code, is := standin.Run(standIns()); is {
+		os.Exit(code)
 	}
-	run, ok := standIns()[name]
-	if !ok {
-		fmt.Fprintln(os.Stderr, "no such stand-in:", name)
-		os.Exit(99)
-	}
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(98)
-	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { os.Exit(standin.Settle(code)) }))
 }

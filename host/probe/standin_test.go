@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/standin"
 )
 
 // standIns are the processes under test by name.
@@ -129,8 +130,7 @@ func self(name string, args ...string) (*exec.Cmd, error) {
 		return nil, err
 	}
 	c := exec.Command(path, args...)
-	// A child built with the race detector would else sleep a second at its exit.
-	c.Env = append(os.Environ(), standIn+"="+name, "GORACE=atexit_sleep_ms=0", "GOMAXPROCS=2")
+	c.Env = append(standin.Environ(name), "GOMAXPROCS=2", "NOTIFY_SOCKET="+os.Getenv("NOTIFY_SOCKET")) // of a stand-in for its own
 	c.Stderr = os.Stderr
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return c, nil

@@ -22,6 +22,8 @@ import (
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/proc"
+	"github.com/dserver/dserver/internal/standin"
 )
 
 // say tells the service manager what its arguments are, and stays.
@@ -132,7 +134,7 @@ func TestNoticesAreHeard(t *testing.T) {
 	// The shell itself is not who speaks. Who has gone before anybody could look at
 	// him is a stranger, so he speaks until he is heard.
 	script := shell("script", `(while "$@"; do sleep 0.05; done) & exec sleep 1000`, child(t, "", "").Command[0], "READY=1")
-	script.Process.Env = map[string]string{standIn: "sayonce"}
+	script.Process.Env = map[string]string{standin.Variable: standin.Value("sayonce")}
 	script.Ready = config.Probe{Kind: config.ProbeNotify}
 	fine(t, k.Apply(t.Context(), []config.Program{p, mute, script}, nil, nil, nil))
 }
@@ -148,7 +150,7 @@ func TestDaemonThatForksAwayIsFollowed(t *testing.T) {
 		}
 		k.until("ready", k.in("daemon", program.Ready))
 		before := k.status("daemon").Instances[0]
-		if before.Generation != round+1 || !alive(before.Pid) {
+		if before.Generation != round+1 || !proc.Alive(before.Pid) {
 			t.Fatalf("round %d: got %+v", round, before)
 		}
 		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", before.Pid))
@@ -359,7 +361,7 @@ func TestHungryProgramIsReloadedBeforeItIsKilled(t *testing.T) {
 	}
 	// The first one eats, the others do not.
 	p := shell("hungry", `if mkdir "$1"; then exec "$2" 100; fi; exec sleep 1000`, filepath.Join(t.TempDir(), "eaten"), child(t, "", "").Command[0])
-	p.Process.Env = map[string]string{standIn: "eat"}
+	p.Process.Env = map[string]string{standin.Variable: standin.Value("eat")}
 	p.Process.Memory, p.Process.MemoryHigh = limits.Memory, limits.MemoryHigh
 	p.Reload = config.ReloadReplace
 	k.apply(p)

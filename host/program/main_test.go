@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,10 +19,9 @@ import (
 
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/proc"
+	"github.com/dserver/dserver/internal/standin"
 )
-
-// standIn is the variable that turns the test binary into a program under test.
-const standIn = "PROGRAM_TEST_CHILD"
 
 // standIns are the programs under test by name.
 var standIns = map[string]func(args []string) error{
@@ -42,31 +40,20 @@ var standIns = map[string]func(args []string) error{
 }
 
 func TestMain(m *testing.M) {
-	name := os.Getenv(standIn)
-	if name == "" {
-		err := errors.Join(inherit.CloseOnExec(), supervise.Subreap())
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.Cleanup(endTests))
-		return
+	if code, is := standin.Run(standIns); is {
+		os.Exit(code)
 	}
-	run, ok := standIns[name]
-	if !ok {
-		fmt.Fprintln(os.Stderr, "no such stand-in:", name)
-		os.Exit(99)
-	}
-	if err := run(os.Args[1:]); err != nil {
+	if err := errors.Join(inherit.CloseOnExec(), supervise.Subreap()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(98)
+		os.Exit(1)
 	}
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.Cleanup(endTests))
 }
 
 // endTests fails the run if a process of ours is left alive.
 func endTests(code int) {
 	for _, pid := range descendants(os.Getpid()) {
-		if alive(pid) {
+		if proc.Alive(pid) {
 			line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 			fmt.Fprintf(os.Stderr, "process %d is left: %q\n", pid, line)
 			code = max(code, 1)
@@ -77,26 +64,11 @@ func endTests(code int) {
 
 // descendants are the processes below pid, dead ones included.
 func descendants(pid int) []int {
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	var all []int
-	for _, file := range files {
-		text, _ := os.ReadFile(file)
-		for field := range strings.FieldsSeq(string(text)) {
-			child, _ := strconv.Atoi(field)
-			all = append(append(all, child), descendants(child)...)
-		}
+	for _, child := range proc.Children(pid) {
+		all = append(append(all, child), descendants(child)...)
 	}
 	return all
-}
-
-// alive tells whether a process runs; one that is dead but not reaped does not.
-func alive(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
 }
 
 // raiseFamily starts children that do what they can to outlive their parent: in its

@@ -24,6 +24,8 @@ import (
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/group"
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/proc"
+	"github.com/dserver/dserver/internal/standin"
 )
 
 // keeper is a Set with real processes, and what was heard of them.
@@ -196,7 +198,7 @@ func child(t testing.TB, name, kind string, args ...string) config.Program {
 		t.Fatal(err)
 	}
 	p := define(name, append([]string{self}, args...))
-	p.Process.Env = map[string]string{standIn: kind}
+	p.Process.Env = map[string]string{standin.Variable: standin.Value(kind)}
 	return p
 }
 
@@ -283,7 +285,7 @@ func TestKilledProgramIsBackAtOnceAndItsFamilyIsGone(t *testing.T) {
 			fastest = min(fastest, time.Since(began))
 		}
 		for _, pid := range family {
-			if alive(pid) {
+			if proc.Alive(pid) {
 				t.Errorf("round %d: %d of the old family lives on", round, pid)
 			}
 		}

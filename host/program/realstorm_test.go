@@ -15,6 +15,7 @@ import (
 
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/program"
+	"github.com/dserver/dserver/internal/proc"
 )
 
 // TestManyCommandsAtOnce lets several goroutines give commands for programs that are
@@ -64,7 +65,7 @@ func TestManyCommandsAtOnce(t *testing.T) {
 			t.Errorf("%d processes of %s, want %d: %+v", got, name, n, k.status(name))
 		}
 		for _, i := range k.status(name).Instances {
-			if n > 0 && (i.State != program.Ready || !alive(i.Pid)) {
+			if n > 0 && (i.State != program.Ready || !proc.Alive(i.Pid)) {
 				t.Errorf("%s/%d: %+v", name, i.Instance, i)
 			}
 		}
@@ -109,7 +110,7 @@ func grandchildren(end string) int {
 	count := 0
 	for _, pid := range descendants(os.Getpid()) {
 		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if strings.HasSuffix(string(line), end) && alive(pid) {
+		if strings.HasSuffix(string(line), end) && proc.Alive(pid) {
 			count++
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/group"
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/standin"
 )
 
 // masterOf keeps the programs that its first argument names a file of, writes what
@@ -77,7 +78,7 @@ func TestAnotherMasterGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	master := exec.Command(self, definitions, records)
-	master.Env = append(os.Environ(), standIn+"=master")
+	master.Env = standin.Environ("master")
 	if out, err := master.CombinedOutput(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Fatalf("the master: %v: %s", err, out)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/dserver/dserver/host/reexec"
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/standin"
 )
 
 // attempt is the state of steps.
@@ -72,7 +73,7 @@ func tryNext(a attempt, kept *os.File) error {
 		return err
 	}
 	image.Path, image.Files = a.Paths[1], []syscall.Conn{kept}
-	image.Args, image.Env = []string{"new", next}, environment("refuse")
+	image.Args, image.Env = []string{"new", next}, standin.Environ("refuse")
 	return reexec.Exec(context.Background(), image)
 }
 

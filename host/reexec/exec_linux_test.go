@@ -19,6 +19,7 @@ import (
 
 	"github.com/dserver/dserver/host/reexec"
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/standin"
 )
 
 // journey is the state of generations.
@@ -226,7 +227,7 @@ func TestFailedExecLeavesAllAsItWas(t *testing.T) {
 		"(number 2) is there twice":   func(i *reexec.Image) context.Context { i.Files = []syscall.Conn{os.Stderr}; return t.Context() },
 		"context canceled":            func(*reexec.Image) context.Context { return ended },
 	} {
-		image := reexec.Image{Path: executable(t), Args: []string{"program"}, Env: environment("none"), Files: []syscall.Conn{kept}}
+		image := reexec.Image{Path: executable(t), Args: []string{"program"}, Env: standin.Environ("none"), Files: []syscall.Conn{kept}}
 		err := reexec.Exec(change(&image), image)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "cannot run ") {
 			t.Errorf("%v does not say %q", err, want)

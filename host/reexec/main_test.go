@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,10 +22,8 @@ import (
 
 	"github.com/dserver/dserver/host/reexec"
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/standin"
 )
-
-// standIn is the variable that turns the test binary into a program under test.
-const standIn = "REEXEC_TEST_PROGRAM"
 
 // programs are the programs under test by name. Each gets what it took over, nil
 // in the first image, and the error of that.
@@ -44,25 +41,21 @@ var programs = map[string]func(t *reexec.Taken, err error) error{
 }
 
 func TestMain(m *testing.M) {
-	name := os.Getenv(standIn)
-	if name == "" {
-		if err := inherit.CloseOnExec(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	standIns := make(map[string]func([]string) error)
+	for name, run := range programs {
+		standIns[name] = func([]string) error {
+			taken, _, err := reexec.Take()
+			return run(taken, err)
 		}
-		goleak.VerifyTestMain(m)
-		return
 	}
-	run, ok := programs[name]
-	if !ok {
-		fmt.Fprintln(os.Stderr, "no such program:", name)
-		os.Exit(99)
+	if code, is := standin.Run(standIns); is {
+		os.Exit(code)
 	}
-	taken, _, err := reexec.Take()
-	if err := run(taken, err); err != nil {
+	if err := inherit.CloseOnExec(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(98)
+		os.Exit(1)
 	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { os.Exit(standin.Settle(code)) }))
 }
 
 // program gives a program under test, not yet started; out collects what it
@@ -72,17 +65,10 @@ func program(t *testing.T, name string, args ...string) (cmd *exec.Cmd, out *byt
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	cmd = exec.CommandContext(ctx, executable(t), args...)
-	cmd.Env = environment(name)
+	cmd.Env = standin.Environ(name)
 	out = new(bytes.Buffer)
 	cmd.Stdout, cmd.Stderr = out, out
 	return cmd, out
-}
-
-// environment is what makes the test binary the program with this name.
-func environment(name string) []string {
-	env := slices.DeleteFunc(inherit.Scrub(os.Environ()), func(entry string) bool { return strings.HasPrefix(entry, standIn+"=") })
-	// Built with the race detector it would else sleep a second at its exit.
-	return append(env, standIn+"="+name, "GORACE=atexit_sleep_ms=0")
 }
 
 func executable(t testing.TB) string {

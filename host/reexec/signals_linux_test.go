@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/host/reexec"
+	"github.com/dserver/dserver/internal/standin"
 )
 
 func unmarshal(text string, v any) error { return json.Unmarshal([]byte(text), v) }
@@ -184,7 +185,7 @@ func TestTermIsNeverOverlooked(t *testing.T) {
 	ends := make(map[string]int)
 	for range 30 {
 		cmd, _ := program(t, "terminable")
-		cmd.Env = environment("term")
+		cmd.Env = standin.Environ("term")
 		_, out := pipes(t, cmd)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

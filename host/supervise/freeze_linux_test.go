@@ -32,7 +32,7 @@ func shell(t testing.TB, script string, args ...string) (supervise.Spec, io.Writ
 		w.Close()
 	})
 	return supervise.Spec{
-		Name: "script", Path: "/bin/sh", Args: append([]string{"sh", "-c", script, "sh"}, args...), Env: withoutStandIn(os.Environ()), Stdin: r,
+		Name: "script", Path: "/bin/sh", Args: append([]string{"sh", "-c", script, "sh"}, args...), Env: inherit.Scrub(os.Environ()), Stdin: r,
 	}, w
 }
 

@@ -24,10 +24,8 @@ import (
 
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/standin"
 )
-
-// standIn is the variable that turns the test binary into a child under test.
-const standIn = "SUPERVISE_TEST_CHILD"
 
 // standIns are the children under test by name.
 var standIns = map[string]func(args []string) error{
@@ -56,40 +54,14 @@ var standIns = map[string]func(args []string) error{
 }
 
 func TestMain(m *testing.M) {
-	name := os.Getenv(standIn)
-	if name == "" {
-		if err := inherit.CloseOnExec(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		goleak.VerifyTestMain(m, goleak.Cleanup(endTests))
-		return
+	if code, is := standin.Run(standIns); is {
+		os.Exit(code)
 	}
-	run, ok := standIns[name]
-	if !ok {
-		fmt.Fprintln(os.Stderr, "no such stand-in:", name)
-		os.Exit(99)
-	}
-	if err := run(os.Args[1:]); err != nil {
+	if err := inherit.CloseOnExec(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(98)
+		os.Exit(1)
 	}
-}
-
-// endTests fails the run if a child of ours is left, dead or alive.
-func endTests(code int) {
-	files, err := filepath.Glob("/proc/self/task/*/children")
-	for _, file := range files {
-		pids, readErr := os.ReadFile(file)
-		if readErr == nil && len(pids) > 0 {
-			err = errors.Join(err, fmt.Errorf("children are left: %s", pids))
-		}
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = max(code, 1)
-	}
-	os.Exit(code)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { os.Exit(standin.Settle(code)) }))
 }
 
 func exitWith(args []string) error {
@@ -219,9 +191,6 @@ func startAndDie(args []string) error {
 	if err != nil {
 		return err
 	}
-	if os.Getenv(standIn) != "master" || strings.Contains(strings.Join(spec.Env, "\n"), standIn+"=master") {
-		return fmt.Errorf("the environment would start another master: %q", spec.Env)
-	}
 	ready := make(chan struct{}, 1)
 	spec.Stdout = supervise.EachLine(func([]byte, bool) { ready <- struct{}{} })
 	if _, err := supervise.New(supervise.Options{}).Start(spec); err != nil {
@@ -261,13 +230,8 @@ func childSpec(name string, args ...string) (supervise.Spec, error) {
 		Name: name,
 		Path: self,
 		Args: append([]string{"child"}, args...),
-		// A child built with the race detector would else sleep a second at its exit.
-		Env: append(withoutStandIn(os.Environ()), standIn+"="+name, "GORACE=atexit_sleep_ms=0"),
+		Env:  standin.Environ(name),
 	}, err
-}
-
-func withoutStandIn(env []string) []string {
-	return slices.DeleteFunc(inherit.Scrub(env), func(entry string) bool { return strings.HasPrefix(entry, standIn+"=") })
 }
 
 func child(t testing.TB, name string, args ...string) supervise.Spec {

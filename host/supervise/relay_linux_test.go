@@ -19,6 +19,7 @@ import (
 
 	"github.com/dserver/dserver/host/reexec"
 	"github.com/dserver/dserver/host/supervise"
+	"github.com/dserver/dserver/internal/standin"
 )
 
 // A small supervisor, which is what the tests of a change of master run: it starts
@@ -63,11 +64,10 @@ func (r *relay) start(name, path string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	env := append(withoutStandIn(os.Environ()), "GORACE=atexit_sleep_ms=0", standIn+"=writer")
 	// The watcher must not tell of the end before the process is among the untold.
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p, err := r.s.Start(supervise.Spec{Name: name, Path: path, Args: append([]string{"child"}, args...), Env: env, Stdout: stdout, Stderr: stderr})
+	p, err := r.s.Start(supervise.Spec{Name: name, Path: path, Args: append([]string{"child"}, args...), Env: standin.Environ("writer"), Stdout: stdout, Stderr: stderr})
 	if err != nil {
 		return err
 	}

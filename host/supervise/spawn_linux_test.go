@@ -17,6 +17,7 @@ import (
 
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/standin"
 )
 
 func TestExitTellsHowItEnded(t *testing.T) {
@@ -120,11 +121,11 @@ func TestEnvironmentIsTheChildsAlone(t *testing.T) {
 	for range 2 {
 		out := newLines()
 		spec := child(t, "env")
-		spec.Env = []string{standIn + "=env", "ONE=1", "INVOCATION_ID=of the master", "GORACE=atexit_sleep_ms=0"}
+		spec.Env = []string{standin.Variable + "=" + standin.Value("env"), "ONE=1", "INVOCATION_ID=of the master", "GORACE=atexit_sleep_ms=0"}
 		spec.Stdout = out.sink()
 		p := start(t, s, spec)
 		await(t, p)
-		want := []string{standIn + "=env", "ONE=1", "GORACE=atexit_sleep_ms=0", "INVOCATION_ID=" + p.Invocation()}
+		want := []string{standin.Variable + "=" + standin.Value("env"), "ONE=1", "GORACE=atexit_sleep_ms=0", "INVOCATION_ID=" + p.Invocation()}
 		if got := out.list(); !slices.Equal(got, want) {
 			t.Errorf("the child sees %q, want %q", got, want)
 		}

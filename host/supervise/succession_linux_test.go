@@ -21,6 +21,7 @@ import (
 
 	"github.com/dserver/dserver/host/supervise"
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/standin"
 )
 
 // In a succession another process goes on, to which all is sent; the processes
@@ -174,8 +175,7 @@ func takeOrphans(args []string) error {
 	if err != nil {
 		return err
 	}
-	env := append(withoutStandIn(os.Environ()), standIn+"=succession", "GORACE=atexit_sleep_ms=0")
-	if _, err := syscall.ForkExec(self, append([]string{"child"}, args...), &syscall.ProcAttr{Files: []uintptr{0, 1, 2}, Env: env}); err != nil {
+	if _, err := syscall.ForkExec(self, append([]string{"child"}, args...), &syscall.ProcAttr{Files: []uintptr{0, 1, 2}, Env: standin.Environ("succession")}); err != nil {
 		return err
 	}
 	for {
@@ -195,7 +195,7 @@ func TestNothingIsLostOverSuccessions(t *testing.T) {
 				t.Fatal(err)
 			}
 			cmd := exec.Command(self, dir, strconv.Itoa(rounds))
-			cmd.Env = append(withoutStandIn(os.Environ()), standIn+"="+launcher, "GORACE=atexit_sleep_ms=0")
+			cmd.Env = standin.Environ(launcher)
 			// All of them hold it: it ends with the last.
 			r, w, err := os.Pipe()
 			if err != nil {
@@ -280,7 +280,7 @@ func startKeeper(t *testing.T, args ...string) (*exec.Cmd, string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Env = append(withoutStandIn(os.Environ()), standIn+"=keep", "GORACE=atexit_sleep_ms=0")
+	cmd.Env = standin.Environ("keep")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -44,6 +44,7 @@ func routes() http.Handler {
 		_, _ = w.Write(out) // the client sees what is missing
 	})
 	mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("as asked for") })
+	handleLimits(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(buildHeader, stamped("build"))
 		mux.ServeHTTP(w, r)

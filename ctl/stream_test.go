@@ -177,6 +177,40 @@ func TestLogQueriesArriveAsTheyAre(t *testing.T) {
 	}
 }
 
+// What was asked for at first is not sent a second time when a follower goes on.
+func TestAFollowerOfSilentLogsGoesOnFromWhenItAsked(t *testing.T) {
+	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for _, after := range []map[string]int64{nil, {"/x": 7}} {
+		path := socketPath(t)
+		a := asked{newMaster(), make(chan ctl.LogQuery, 1000)} // more than anybody asks
+		serve(t, listen(t, path), a, ctl.Config{})
+		c := ctl.New(path)
+		ctx, leave := context.WithCancel(within(t))
+		began := time.Now()
+		g := group.New(ctx, nil)
+		g.Go("follower", func(ctx context.Context) {
+			q := ctl.LogQuery{Since: noon, Lines: 5, After: after, Follow: true}
+			if err := c.Logs(ctx, q, nil); !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+		first, second := <-a.queries, <-a.queries
+		if !first.Since.Equal(noon) || !reflect.DeepEqual(first.After, after) {
+			t.Errorf("asked for %+v", first)
+		}
+		if after != nil && !reflect.DeepEqual(second, first) {
+			t.Errorf("asked for %+v, then for %+v", first, second)
+		}
+		if after == nil && (second.After == nil || second.Since.Before(began) || second.Since.After(time.Now())) {
+			t.Errorf("asked for %+v, then for %+v", first, second)
+		}
+		leave()
+		if err := g.Wait(within(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestAStreamThatFailsSaysWhy(t *testing.T) {
 	m, c := start(t)
 	ctx := within(t)

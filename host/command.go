@@ -116,12 +116,12 @@ func (c *command) Check(ctx context.Context, o cli.StartOptions) (cli.Manifest, 
 
 // Locate implements cli.Finder. A configuration that cannot be read does not keep
 // anybody from stopping what runs.
-func (c *command) Locate(ctx context.Context, g cli.Global) (cli.Instance, error) {
+func (c *command) Locate(_ context.Context, g cli.Global) (cli.Instance, error) {
 	root, err := rundir.Find(g.RuntimeDir)
 	if err != nil {
 		return cli.Instance{}, err
 	}
-	name, configErr := c.name(ctx, g)
+	name, configErr := c.name(g)
 	if name != "" {
 		dir, err := root.Dir(name)
 		if err != nil {
@@ -155,27 +155,17 @@ func (c *command) Locate(ctx context.Context, g cli.Global) (cli.Instance, error
 }
 
 // name is the name of the instance that is meant, or empty if nothing says it.
-func (c *command) name(ctx context.Context, g cli.Global) (string, error) {
+// What else is wrong with a configuration does not matter.
+func (c *command) name(g cli.Global) (string, error) {
 	if g.Name != "" {
 		return g.Name, nil
 	}
-	options := c.app.configOptions(cli.StartOptions{Global: g})
-	options.Name = unnamed
-	loaded, err := config.Load(ctx, options)
-	switch {
-	case err != nil:
-		return "", err
-	case loaded.Name != unnamed:
-		return loaded.Name, nil
-	case len(loaded.Files) > 0 || len(c.app.services) > 0:
-		return c.app.name, nil
+	name, files, err := config.NameOf(c.app.configOptions(cli.StartOptions{Global: g}))
+	if err != nil || name != c.app.name || len(files) > 0 || len(c.app.services) > 0 {
+		return name, err
 	}
 	return "", nil
 }
-
-// unnamed stands for no name where one must be given; no instance can have it
-// because names have no z-runs like this one by accident, and nobody chooses it.
-const unnamed = "unnamed-instance"
 
 func peek(dir rundir.Dir) (cli.Instance, error) {
 	status, err := dir.Peek()

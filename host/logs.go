@@ -236,7 +236,8 @@ func (l *logs) mark() (tail func() []string) {
 		if err != nil {
 			return nil
 		}
-		_ = r.Read(context.Background(), from, "", func(line logfile.Line) error {
+		since := logfile.Query{After: map[string]int64{"": from}}
+		_ = logfile.Search(context.Background(), []*logfile.Reader{r}, since, func(line logfile.Line) error {
 			text := logfile.AppendLine(nil, line.Time, line.Name, line.Stream, line.Text)
 			if last = append(last, strings.TrimSuffix(string(text), "\n")); len(last) > tailLines {
 				last = last[1:]

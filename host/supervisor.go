@@ -121,13 +121,10 @@ func (m *master) takeChange(ctx context.Context, turns ...turn) (give func(), er
 	return give, nil
 }
 
-// maxWorkerInstances is what the configuration allows, too.
-const maxWorkerInstances = 64
-
 // scaleWorker starts or retires instances of a worker.
 func (m *master) scaleWorker(ctx context.Context, r ctl.ScaleRequest) (ctl.ActionResult, error) {
-	if r.Instances < 1 || r.Instances > maxWorkerInstances {
-		return ctl.ActionResult{}, ctl.Problemf(ctl.ErrInvalid, "cannot run %d instances of worker %s: want 1 to %d", r.Instances, r.Name, maxWorkerInstances)
+	if r.Instances < 1 || r.Instances > config.MaxWorkerInstances {
+		return ctl.ActionResult{}, ctl.Problemf(ctl.ErrInvalid, "cannot run %d instances of worker %s: want 1 to %d", r.Instances, r.Name, config.MaxWorkerInstances)
 	}
 	give, err := m.takeChange(ctx, m.changes, m.transitions)
 	if err != nil {

@@ -20,7 +20,7 @@ const (
 	programEntry = 56       // bytes
 )
 
-// tinyChild gives an executable of some 200 bytes, or nil if there is none for this
+// tinyChild gives an executable of some 300 bytes, or nil if there is none for this
 // kind of machine: a header, and the code between childStart and childEnd.
 func tinyChild() []byte {
 	start, end := childBounds()

@@ -119,7 +119,7 @@ func sweep() error {
 		case pid == 0 && time.Now().After(deadline):
 			return fmt.Errorf("cannot get rid of processes %v: they live on after SIGKILL", childrenOf(os.Getpid()))
 		case pid == 0:
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) // to wait for any child knows no time limit
 		}
 	}
 }

@@ -10,8 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -74,6 +76,9 @@ func TestTheTinyChildDoesWhatTheOtherDoes(t *testing.T) {
 	if err := os.WriteFile(path, program, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	// The kernel takes the end of the thread for the end of the parent.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	for name, args := range map[string][]string{"tiny": {path}, "go": {"/proc/self/exe", roleChild}} {
 		reg, err := newRegister(filepath.Join(t.TempDir(), "births"))
 		if err != nil {
@@ -85,6 +90,7 @@ func TestTheTinyChildDoesWhatTheOtherDoes(t *testing.T) {
 			t.Errorf("%s: told to fail it ended with %v", name, err)
 		}
 		waiting := exec.Command(args[0], append(args[1:], string(reg))...)
+		waiting.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		if err := waiting.Start(); err != nil {
 			t.Fatal(err)
 		}

@@ -288,7 +288,7 @@ func TestProcessorsBeyondTheLimitAreNotHad(t *testing.T) {
 		return float64(user+system) / 100
 	}
 	before, began := used(), time.Now()
-	time.Sleep(1500 * time.Millisecond)
+	time.Sleep(1500 * time.Millisecond) // what is measured
 	got := (used() - before) / time.Since(began).Seconds()
 	if got > cores*1.5 {
 		t.Errorf("it had %.2f processors, allowed are %v", got, cores)
@@ -297,7 +297,7 @@ func TestProcessorsBeyondTheLimitAreNotHad(t *testing.T) {
 	if err := g.Set(cgroup.Limits{CPU: 2}); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; { // others may be busy, too
 		before, began = used(), time.Now()
 		time.Sleep(300 * time.Millisecond)
 		if (used()-before)/time.Since(began).Seconds() > cores*2 {

@@ -282,6 +282,28 @@ func TestFollowersEndWithTheInstance(t *testing.T) {
 	}
 }
 
+// TestLogsSinceATimeAreNotCounted: 50 lines are for those who say nothing.
+func TestLogsSinceATimeAreNotCounted(t *testing.T) {
+	h, ctx := newHost(t), within(t)
+	m := h.run("shop").master
+	m.mu.Lock()
+	for n, age := range []time.Duration{27 * time.Hour, 25 * time.Hour, time.Minute} {
+		for range 40 {
+			m.events = append(m.events, ctl.Event{}) // there is one for each line
+			m.lines = append(m.lines, ctl.LogLine{Offset: int64(len(m.lines)), Time: time.Now().Add(-age), Name: "web", Stream: "out", Text: fmt.Sprint("age ", n)})
+		}
+	}
+	m.mu.Unlock()
+	for line, want := range map[string]int{
+		"logs": 50, "logs --since 1d2h": 80, "logs --since 1d": 40, "logs --since 1d2h -n 50": 50, "logs -n all --until 1d2h": 40,
+	} {
+		a := h.main(ctx, strings.Fields(line)...)
+		if got := strings.Count(a.out, " age "); a.code != 0 || got != want {
+			t.Errorf("%s: exit %d, %d lines, want %d", line, a.code, got, want)
+		}
+	}
+}
+
 func TestCompletionKnowsTheSandboxes(t *testing.T) {
 	h, ctx := newHost(t), within(t)
 	h.run("shop")

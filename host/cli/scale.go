@@ -16,11 +16,11 @@ func (s *shell) scaleVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scale NAME=NUMBER...",
 		Short: "Change how many instances of a program or a worker run",
-		Long: `Start or stop instances of programs until each has as many as asked for. It
-returns when the new ones are ready and the others have ended. The number stays,
-over reloads and restarts of the instance too, until somebody changes it in this
-way again. With 0 none runs. In multi mode workers can be scaled, too: to at least
-one, and until they are reloaded.`,
+		Long: `Start or stop instances of programs, and in multi mode of workers, until each has
+as many as asked for. It returns when the new ones are ready and the others have
+ended. The number stays, over reloads and restarts of the instance too, until
+somebody asks for another one, or the configuration says another one than it said
+then. With 0 no instance of a program runs; a worker has at least one.`,
 		Example: "  " + s.app.Name + " scale jobs=4 mail=1",
 		GroupID: groupRun,
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -127,6 +127,9 @@ const (
 	RestartAlways    Restart = "always"
 )
 
+// MaxWorkerInstances is how many processes of a worker may run.
+const MaxWorkerInstances = 64
+
 // Worker is one process, or several of the same kind.
 type Worker struct {
 	// Name of the worker: 1 to 63 of a-z, 0-9 and -.

@@ -145,7 +145,7 @@ func workerFields() []field[Worker] {
 	return slices.Concat([]field[Worker]{
 		keyed(field[Worker]{key: "instances", def: "1",
 			doc: "How many processes of it run, 1 to 64. Without effect in single mode, as all that follows but `needs`."},
-			aCount(1, 64), func(w *Worker) *int { return &w.Instances }),
+			aCount(1, MaxWorkerInstances), func(w *Worker) *int { return &w.Instances }),
 		needsField(func(w *Worker) *[]Need { return &w.Needs }),
 		keyed(field[Worker]{key: "essential", def: "false", doc: "Whether the master ends when it has been given up."},
 			aBool(), func(w *Worker) *bool { return &w.Essential }),

@@ -18,7 +18,7 @@ func TestTwoFollowersGetAll(t *testing.T) {
 	write(t, w, "math", "before")
 	first := follow(t, w.Reader(), 0, "")
 	second := follow(t, w.Reader(), 0, "math")
-	third := follow(t, logfile.NewReader(path), 0, "web")
+	third := follow(t, reader(t, path), 0, "web")
 	write(t, w, "math", "one")
 	write(t, w, "web", "other")
 	write(t, w, "math", "two")
@@ -30,13 +30,10 @@ func TestTwoFollowersGetAll(t *testing.T) {
 func TestFollowerGoesOnFromTheLastLines(t *testing.T) {
 	w := open(t, logfile.Options{Path: newPath(t)})
 	write(t, w, "math", "a", "b", "c")
-	since, err := w.Reader().Last("math", 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := follow(t, w.Reader(), since, "math")
+	f := goOn(t, w.Reader(), newest(2, "math"))
+	f.expect(t, "b", "c")
 	write(t, w, "math", "d")
-	f.expect(t, "b", "c", "d")
+	f.expect(t, "d")
 	f.leave(t)
 	end, err := w.Reader().End()
 	if err != nil {
@@ -49,7 +46,7 @@ func TestFollowerGoesOnFromTheLastLines(t *testing.T) {
 func TestFollowSurvivesRotation(t *testing.T) {
 	path := newPath(t)
 	w := open(t, logfile.Options{Path: path, MaxSize: 1 << 10, Keep: 2, Owner: true})
-	inside, outside := follow(t, w.Reader(), 0, "math"), follow(t, logfile.NewReader(path), 0, "math")
+	inside, outside := follow(t, w.Reader(), 0, "math"), follow(t, reader(t, path), 0, "math")
 	for i := range 5 {
 		write(t, w, "math", fmt.Sprint("mark ", i))
 		inside.expect(t, fmt.Sprint("mark ", i))
@@ -71,7 +68,7 @@ func TestSlowFollowerCatchesUp(t *testing.T) {
 	path := newPath(t)
 	w := open(t, logfile.Options{Path: path, MaxSize: 1 << 10, Keep: 50, Owner: true})
 	write(t, w, "math", "begin")
-	f := follow(t, logfile.NewReader(path), 0, "math")
+	f := follow(t, reader(t, path), 0, "math")
 	f.expect(t, "begin")
 	write(t, w, "math", "held back") // nobody takes it until all is written
 	var want []string
@@ -85,8 +82,8 @@ func TestSlowFollowerCatchesUp(t *testing.T) {
 
 func TestFollowWaitsForTheLog(t *testing.T) {
 	path := newPath(t)
-	f := follow(t, logfile.NewReader(path), 0, "")
-	g := follow(t, logfile.NewReader(path+".d/log"), 0, "")
+	f := follow(t, reader(t, path), 0, "")
+	g := follow(t, reader(t, path+".d/log"), 0, "")
 	write(t, open(t, logfile.Options{Path: path}), "math", "at last")
 	f.expect(t, "at last")
 	write(t, open(t, logfile.Options{Path: path + ".d/log"}), "math", "the folder, too")
@@ -96,7 +93,7 @@ func TestFollowWaitsForTheLog(t *testing.T) {
 func TestFollowWaitsForTheEndOfALine(t *testing.T) {
 	path := newPath(t)
 	w := open(t, logfile.Options{Path: path})
-	f := follow(t, logfile.NewReader(path), 0, "")
+	f := follow(t, reader(t, path), 0, "")
 	write(t, w, "math", "one")
 	f.expect(t, "one")
 	for _, part := range []string{"fatal ", "error: ", "all goroutines are asleep\n"} {
@@ -108,7 +105,7 @@ func TestFollowWaitsForTheEndOfALine(t *testing.T) {
 func TestFollowBeginsAnewWhenTheLogIsTruncated(t *testing.T) {
 	path := newPath(t)
 	w := open(t, logfile.Options{Path: path})
-	f := follow(t, logfile.NewReader(path), 0, "")
+	f := follow(t, reader(t, path), 0, "")
 	write(t, w, "math", "a line that is longer than the next")
 	f.expect(t, "a line that is longer than the next")
 	if err := os.Truncate(path, 0); err != nil {
@@ -152,7 +149,7 @@ func TestNothingIsLeftOfFollowers(t *testing.T) {
 func TestFollowWithoutWatch(t *testing.T) {
 	path := newPath(t)
 	folder := path + ".d"
-	f := follow(t, logfile.NewReader(folder+"/log"), 0, "") // the folder cannot be watched yet
+	f := follow(t, reader(t, folder+"/log"), 0, "") // the folder cannot be watched yet
 	w := open(t, logfile.Options{Path: folder + "/log", MaxSize: 1 << 10, Keep: 2, Owner: true})
 	for i := range 3 {
 		write(t, w, "math", fmt.Sprint(i))
@@ -165,7 +162,8 @@ func TestFollowEndsAtOnce(t *testing.T) {
 	w := open(t, logfile.Options{Path: newPath(t)})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := w.Reader().Follow(ctx, 0, "", func(logfile.Line) error { return errors.New("called") }); err != nil {
+	q := logfile.Query{Lines: -1, Follow: true}
+	if err := logfile.Search(ctx, []*logfile.Reader{w.Reader()}, q, func(logfile.Line) error { return errors.New("called") }); err != nil {
 		t.Error(err)
 	}
 }

@@ -55,27 +55,46 @@ func write(t testing.TB, w *logfile.Writer, name string, texts ...string) {
 	}
 }
 
-// read gives all lines of a name from an offset on.
-func read(t testing.TB, r *logfile.Reader, since int64, name string) []logfile.Line {
+// reader gives a Reader of the text log at path.
+func reader(t testing.TB, path string) *logfile.Reader {
 	t.Helper()
-	var lines []logfile.Line
-	err := r.Read(context.Background(), since, name, func(l logfile.Line) error {
-		lines = append(lines, l)
-		return nil
-	})
+	r, err := logfile.OpenReader(path, logfile.Text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return lines
+	return r
+}
+
+// from selects the lines of a name, or of all if it is empty, from an offset on.
+func from(since int64, name string) logfile.Query {
+	q := logfile.Query{After: map[string]int64{"": since}}
+	if name != "" {
+		q.Names = []string{name}
+	}
+	return q
+}
+
+// newest selects the last lines of a name, or of all.
+func newest(n int, name string) logfile.Query {
+	q := from(0, name)
+	q.After, q.Lines = nil, n
+	return q
+}
+
+// each calls emit for all lines from an offset on.
+func each(ctx context.Context, r *logfile.Reader, since int64, emit func(logfile.Line) error) error {
+	return logfile.Search(ctx, []*logfile.Reader{r}, from(since, ""), emit)
+}
+
+// read gives all lines of a name from an offset on.
+func read(t testing.TB, r *logfile.Reader, since int64, name string) []logfile.Line {
+	t.Helper()
+	return search(t, from(since, name), r)
 }
 
 func last(t testing.TB, r *logfile.Reader, name string, n int) []logfile.Line {
 	t.Helper()
-	since, err := r.Last(name, n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return read(t, r, since, name)
+	return search(t, newest(n, name), r)
 }
 
 func texts(lines []logfile.Line) []string {
@@ -86,7 +105,7 @@ func texts(lines []logfile.Line) []string {
 	return all
 }
 
-// follower is a Follow that runs.
+// follower is a Search that goes on.
 type follower struct {
 	lines chan logfile.Line
 	stop  context.CancelFunc
@@ -95,10 +114,16 @@ type follower struct {
 
 func follow(t testing.TB, r *logfile.Reader, since int64, name string) *follower {
 	t.Helper()
+	return goOn(t, r, from(since, name))
+}
+
+func goOn(t testing.TB, r *logfile.Reader, q logfile.Query) *follower {
+	t.Helper()
+	q.Follow = true
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &follower{lines: make(chan logfile.Line), stop: cancel, ended: make(chan error, 1)}
 	go func() {
-		f.ended <- r.Follow(ctx, since, name, func(l logfile.Line) error {
+		f.ended <- logfile.Search(ctx, []*logfile.Reader{r}, q, func(l logfile.Line) error {
 			select {
 			case f.lines <- l:
 				return nil

@@ -66,7 +66,10 @@ func startWriter(t *testing.T, path, name string, count int) *writer {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill() })
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // it has been waited for, if all is well
+	})
 	return &writer{name: name, cmd: cmd, out: bufio.NewReader(out)}
 }
 
@@ -116,10 +119,10 @@ func TestTwoProcessesRotateUnderLoad(t *testing.T) {
 	path := newPath(t)
 	ctx, leave := context.WithTimeout(t.Context(), time.Minute)
 	defer leave()
-	followed := make(counter)
+	followed, log := make(counter), reader(t, path)
 	done := make(chan error, 1)
 	go func() {
-		done <- logfile.NewReader(path).Follow(ctx, 0, "", func(l logfile.Line) error {
+		done <- logfile.Search(ctx, []*logfile.Reader{log}, logfile.Query{Lines: -1, Follow: true}, func(l logfile.Line) error {
 			followed.take(t, l)
 			if followed["one"] == count && followed["two"] == count {
 				leave()
@@ -135,7 +138,7 @@ func TestTwoProcessesRotateUnderLoad(t *testing.T) {
 		t.Errorf("followed %v, %v", followed, err)
 	}
 	found := make(counter)
-	for _, l := range search(t, logfile.Query{Lines: -1}, logfile.NewReader(path)) {
+	for _, l := range search(t, logfile.Query{Lines: -1}, reader(t, path)) {
 		found.take(t, l)
 	}
 	if found["one"] != count || found["two"] != count {
@@ -168,14 +171,14 @@ func TestKilledWritersLoseNothingThatWasWritten(t *testing.T) {
 	for i := range 10 {
 		steady := startWriter(t, path, fmt.Sprint("steady", i), 8000)
 		victim := startWriter(t, path, fmt.Sprint("victim", i), 1_000_000)
-		time.Sleep(time.Duration(20+rand.IntN(150)) * time.Millisecond)
+		time.Sleep(time.Duration(20+rand.IntN(150)) * time.Millisecond) // it is about any moment
 		if err := victim.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			t.Fatal(err)
 		}
 		written[victim.name], written[steady.name] = victim.wait(t)+1, steady.wait(t)+1
 	}
 	found := make(counter)
-	for _, l := range search(t, logfile.Query{Lines: -1}, logfile.NewReader(path)) {
+	for _, l := range search(t, logfile.Query{Lines: -1}, reader(t, path)) {
 		if strings.HasPrefix(l.Name, "victim") && found[l.Name] >= written[l.Name] {
 			continue // it may have been killed within a line
 		}

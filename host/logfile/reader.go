@@ -1,12 +1,9 @@
 package logfile
 
-import (
-	"context"
-	"fmt"
-)
+import "fmt"
 
-// Reader reads a log, whether or not anybody writes to it. Make one with
-// [NewReader], or take that of a [Writer], which knows what the Writer has
+// Reader is a log to be read by [Search], whether or not anybody writes to it. Make
+// one with [OpenReader], or take that of a [Writer], which knows what the Writer has
 // collected and not yet written.
 type Reader struct {
 	path  string
@@ -16,9 +13,6 @@ type Reader struct {
 	flush func() error
 	news  *news
 }
-
-// NewReader returns a Reader of the text log at path, which need not exist yet.
-func NewReader(path string) *Reader { return newReader(path, textForm{}) }
 
 // OpenReader returns a Reader of the log at path, which need not exist yet, in any
 // format.
@@ -64,44 +58,4 @@ func (r *Reader) end() (int64, error) {
 		return 0, err
 	}
 	return newest.base + size, err
-}
-
-// Last gives the offset from which on there are the last n lines of name, or of
-// all if name is empty; fewer if there are not so many. With n of 0 or less that is
-// the end.
-func (r *Reader) Last(name string, n int) (int64, error) {
-	if n <= 0 {
-		return r.End()
-	}
-	if err := r.flush(); err != nil {
-		return 0, err
-	}
-	q := r.from(0, name)
-	q.Lines = n
-	offset, _, err := newCursor(context.Background(), r, newFilter(&q, r)).findLast(&q)
-	return offset, err
-}
-
-// Read calls emit for each line of name, or of all if name is empty, from an
-// offset to the end as it is now, oldest first. It ends early with the error of emit
-// or of ctx. What is no longer kept is left out.
-func (r *Reader) Read(ctx context.Context, since int64, name string, emit func(Line) error) error {
-	return Search(ctx, []*Reader{r}, r.from(since, name), emit)
-}
-
-// Follow does what Read does, and then goes on with what comes until ctx ends,
-// which is no error, or emit returns one. A line that has no newline yet is waited
-// for. emit may take its time: nothing is collected for it.
-func (r *Reader) Follow(ctx context.Context, since int64, name string, emit func(Line) error) error {
-	q := r.from(since, name)
-	q.Follow = true
-	return Search(ctx, []*Reader{r}, q, emit)
-}
-
-func (r *Reader) from(since int64, name string) Query {
-	q := Query{After: map[string]int64{r.label: since}}
-	if name != "" {
-		q.Names = []string{name}
-	}
-	return q
 }

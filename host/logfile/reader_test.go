@@ -71,7 +71,7 @@ func TestRotatedFilesAreKeptAndPacked(t *testing.T) {
 	if want := []string{path, path + ".1", path + ".2.gz", path + ".3.gz"}; !slices.Equal(files, want) {
 		t.Errorf("there are %q", files)
 	}
-	r := logfile.NewReader(path)
+	r := reader(t, path)
 	if got := texts(read(t, r, 0, "math")); !slices.Equal(got, []string{"mark 3", "mark 4", "mark 5"}) {
 		t.Errorf("kept %q", got)
 	}
@@ -256,8 +256,8 @@ func appendRaw(t testing.TB, path, text string) {
 func TestEmptyAndMissingLogs(t *testing.T) {
 	path := newPath(t)
 	for _, r := range []*logfile.Reader{
-		logfile.NewReader(path + ".d/none/log"),
-		logfile.NewReader(path),
+		reader(t, path+".d/none/log"),
+		reader(t, path),
 		open(t, logfile.Options{Path: path}).Reader(),
 	} {
 		end, err := r.End()
@@ -279,7 +279,7 @@ func TestHugeForeignLineNeedsLittleMemory(t *testing.T) {
 	appendRaw(t, path, strings.Repeat("x", 10<<20)+"\n")
 	write(t, w, "math", "after")
 	longest, total := 0, 0
-	err := w.Reader().Read(t.Context(), 0, "", func(l logfile.Line) error {
+	err := each(t.Context(), w.Reader(), 0, func(l logfile.Line) error {
 		longest, total = max(longest, len(l.Text)), total+len(l.Text)
 		return nil
 	})
@@ -296,17 +296,17 @@ func TestReadEndsWithItsCaller(t *testing.T) {
 	write(t, w, "math", "one", "two", "three")
 	enough := errors.New("enough")
 	count := 0
-	err := w.Reader().Read(t.Context(), 0, "", func(logfile.Line) error { count++; return enough })
+	err := each(t.Context(), w.Reader(), 0, func(logfile.Line) error { count++; return enough })
 	if err != enough || count != 1 {
 		t.Errorf("%v after %d lines", err, count)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	count = 0
-	err = w.Reader().Read(ctx, 0, "", func(logfile.Line) error { count++; cancel(); return nil })
+	err = each(ctx, w.Reader(), 0, func(logfile.Line) error { count++; cancel(); return nil })
 	if !errors.Is(err, context.Canceled) || count != 1 {
 		t.Errorf("%v after %d lines", err, count)
 	}
-	if err := w.Reader().Follow(t.Context(), 0, "", func(logfile.Line) error { return enough }); err != enough {
+	if err := logfile.Search(t.Context(), []*logfile.Reader{w.Reader()}, logfile.Query{Lines: -1, Follow: true}, func(logfile.Line) error { return enough }); err != enough {
 		t.Errorf("a follower ended with %v", err)
 	}
 }
@@ -318,7 +318,7 @@ func TestDamagedPackedFileIsAnError(t *testing.T) {
 	if err := os.WriteFile(path+".1.gz", bytes.Repeat([]byte("no gzip"), 100), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Reader().Read(t.Context(), -1, "", func(logfile.Line) error { return nil }); err == nil || !strings.Contains(err.Error(), path+".1.gz") {
+	if err := each(t.Context(), w.Reader(), -1, func(logfile.Line) error { return nil }); err == nil || !strings.Contains(err.Error(), path+".1.gz") {
 		t.Errorf("got %v", err)
 	}
 	if got := texts(last(t, w.Reader(), "", 1)); !slices.Equal(got, []string{"one"}) {

@@ -35,7 +35,7 @@ func TestOldFilesAreRotatedBeforeTheNextLine(t *testing.T) {
 			if err := w.Flush(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(150 * time.Millisecond)
+			time.Sleep(150 * time.Millisecond) // the file grows old
 		}
 		// A file without lines is not old, however long it has been there.
 		time.Sleep(150 * time.Millisecond)

@@ -58,13 +58,13 @@ func naive(logs [][]logfile.Line, q logfile.Query) []logfile.Line {
 		merged, rest[next] = append(merged, rest[next][0]), rest[next][1:]
 	}
 	if q.Lines >= 0 {
-		return newest(logs, merged, q)
+		return lastOf(logs, merged, q)
 	}
 	return merged
 }
 
-// newest leaves the last lines of what was merged from the last ones of each log.
-func newest(logs [][]logfile.Line, merged []logfile.Line, q logfile.Query) []logfile.Line {
+// lastOf leaves the last lines of what was merged from the last ones of each log.
+func lastOf(logs [][]logfile.Line, merged []logfile.Line, q logfile.Query) []logfile.Line {
 	kept := make(map[string]map[int64]bool)
 	for _, lines := range logs {
 		lines = slices.DeleteFunc(slices.Clone(lines), func(l logfile.Line) bool { return !wanted(l, q) })
@@ -301,7 +301,7 @@ func TestSearchEndsWithItsCaller(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errors.New("enough"))
-		if err := logfile.Search(ctx, []*logfile.Reader{logfile.NewReader(path)}, q, nil); !errors.Is(err, context.Canceled) {
+		if err := logfile.Search(ctx, []*logfile.Reader{reader(t, path)}, q, nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("%+v: %v", q, err)
 		}
 	}
@@ -363,7 +363,7 @@ func BenchmarkSearchBackward(b *testing.B) {
 	}
 	b.SetBytes(info.Size())
 	b.ReportAllocs()
-	r, match := logfile.NewReader(path), regexp.MustCompile("POST")
+	r, match := reader(b, path), regexp.MustCompile("POST")
 	for b.Loop() {
 		search(b, logfile.Query{Lines: 10, Match: match}, r)
 	}

@@ -11,10 +11,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-// screen is a writer that can be blocked.
+// screen takes what is shown.
 type screen struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -130,7 +131,7 @@ func TestLogsOfTheirOwnAreShared(t *testing.T) {
 	if err := s.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if got := texts(t, NewReader(path)); len(got) != 8 {
+	if got := texts(t, newReader(path, textForm{})); len(got) != 8 {
 		t.Errorf("got %q", got)
 	}
 	link := filepath.Join(t.TempDir(), "link.log")
@@ -255,7 +256,7 @@ func TestBlockedStandardOutputHoldsBackAndLosesNothing(t *testing.T) {
 			written <- n
 		}
 	}()
-	time.Sleep(200 * time.Millisecond)
+	time.Sleep(200 * time.Millisecond) // in which more could be taken than there is room for
 	if n := len(written); n > 3000 {
 		t.Errorf("%d lines were taken by nobody", n)
 	}
@@ -270,6 +271,53 @@ func TestBlockedStandardOutputHoldsBackAndLosesNothing(t *testing.T) {
 	if got := strings.Count(w.String(), line); got != 5000 {
 		t.Errorf("%d lines were shown", got)
 	}
+}
+
+func TestALineWithoutEndIsNotHeldBackForStandardOutput(t *testing.T) {
+	var screen screen
+	s := newShelf(t, &screen, io.Discard)
+	out, err, failed := s.Outlets(Output{Standard: true}, "web", 1, 1)
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	text := strings.Repeat("0123456789", maxText/3)
+	for part := range slices.Chunk([]byte(text), 50_000) {
+		out.Write(part)
+		if n := len(out.Rest()); n > maxText {
+			t.Fatalf("%d bytes are held back", n)
+		}
+	}
+	out.Finish()
+	err.Finish()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := screen.String(); got != text+"\n" {
+		t.Errorf("%d bytes became %d", len(text), len(got))
+	}
+}
+
+// Whoever stops the terminal for good does not stop the programs.
+func TestNobodyWaitsLongForStandardOutput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wall{fallen: make(chan struct{})}
+		e := newPatientEcho(w)
+		lines := bytes.Repeat([]byte("x\n"), maxEcho/2)
+		for _, want := range []time.Duration{0, 0, patience, 0} {
+			began := time.Now()
+			e.add(lines)
+			if took := time.Since(began); took != want {
+				t.Errorf("it took %v, want %v", took, want)
+			}
+			synctest.Wait() // the first of them are taken, and stay with the wall
+		}
+		close(w.fallen)
+		synctest.Wait()
+		e.close()
+		if got, want := w.String(), fmt.Sprintf("(%d lines are not shown here)\n", maxEcho); !strings.HasSuffix(got, want) || len(got) != 2*maxEcho+len(want) {
+			t.Errorf("%d bytes are shown, the end is %q", len(got), got[max(0, len(got)-50):])
+		}
+	})
 }
 
 func TestShelfOwnsAndReopensAll(t *testing.T) {

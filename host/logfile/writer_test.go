@@ -46,7 +46,7 @@ func TestWrittenLinesAreRead(t *testing.T) {
 func TestLinesAreWrittenWithoutFlush(t *testing.T) {
 	path := newPath(t)
 	w := open(t, logfile.Options{Path: path})
-	f := follow(t, logfile.NewReader(path), 0, "")
+	f := follow(t, reader(t, path), 0, "")
 	w.Line(time.Now(), "math", logfile.StreamOut, []byte("by itself"))
 	f.expect(t, "by itself")
 }
@@ -66,7 +66,7 @@ func TestUnfinishedLastLineIsFinishedByTheNextWriter(t *testing.T) {
 	if err := os.WriteFile(path, []byte("fatal error: out of mem"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := logfile.NewReader(path)
+	r := reader(t, path)
 	if got := read(t, r, 0, "master"); len(got) != 1 || got[0].Text != "fatal error: out of mem" || !got[0].Time.IsZero() || got[0].Stream != "err" {
 		t.Errorf("got %+v", got)
 	}
@@ -83,7 +83,7 @@ func TestRemovedLogIsMadeAgain(t *testing.T) {
 	path := newPath(t)
 	w := open(t, logfile.Options{Path: path})
 	write(t, w, "math", "one")
-	f := follow(t, logfile.NewReader(path), 0, "")
+	f := follow(t, reader(t, path), 0, "")
 	f.expect(t, "one")
 	before, err := w.Reader().End()
 	if err != nil {
@@ -152,7 +152,7 @@ func TestClosedWriterTakesNothing(t *testing.T) {
 	if err := w.Close(); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("a second close: %v", err)
 	}
-	if got := texts(read(t, logfile.NewReader(path), 0, "")); !slices.Equal(got, []string{"one"}) {
+	if got := texts(read(t, reader(t, path), 0, "")); !slices.Equal(got, []string{"one"}) {
 		t.Errorf("got %q", got)
 	}
 }
@@ -208,7 +208,7 @@ func TestStoppedTerminalStopsNothing(t *testing.T) {
 func TestManyWritersLoseNothingOverRotations(t *testing.T) {
 	const writers, goroutines, count = 4, 5, 2000
 	path := newPath(t)
-	follower := follow(t, logfile.NewReader(path), 0, "")
+	follower := follow(t, reader(t, path), 0, "")
 	followed := make(chan []string, 1)
 	go func() {
 		var got []string
@@ -242,7 +242,7 @@ func TestManyWritersLoseNothingOverRotations(t *testing.T) {
 	}
 	wg.Wait()
 	checkComplete(t, "followed", <-followed, writers, goroutines, count)
-	checkComplete(t, "read", texts(read(t, logfile.NewReader(path), 0, "")), writers, goroutines, count)
+	checkComplete(t, "read", texts(read(t, reader(t, path), 0, "")), writers, goroutines, count)
 	if files, err := filepath.Glob(path + ".*"); err != nil || len(files) == 0 {
 		t.Errorf("never rotated, %v", err)
 	}

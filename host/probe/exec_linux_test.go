@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/dserver/dserver/host/probe"
 	"github.com/dserver/dserver/internal/proc"
 )
@@ -89,6 +91,9 @@ func expectDead(t *testing.T, pids []int) {
 			return
 		}
 		if time.Now().After(deadline) {
+			for _, pid := range left {
+				unix.Kill(pid, unix.SIGKILL)
+			}
 			t.Fatalf("%v of %v live on", left, pids)
 		}
 	}
@@ -137,10 +142,7 @@ func TestOutputIsNotWaitedForFromOthers(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 	for _, pid := range pidsIn(t, file) {
-		p, err := os.FindProcess(pid)
-		if err == nil {
-			p.Kill()
-		}
+		unix.Kill(pid, unix.SIGKILL)
 	}
 }
 

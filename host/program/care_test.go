@@ -198,7 +198,7 @@ func TestReadinessIsAsked(t *testing.T) {
 	}
 	tcp := shell("tcp", "exec sleep 1000")
 	tcp.Ready = config.Probe{Kind: config.ProbeTCP, Address: freeAddress(t)}
-	tcp.StartTimeout, tcp.Keep.Restart = 200*time.Millisecond, config.RestartNo
+	tcp.StartTimeout, tcp.Keep.Restart = 2*time.Second, config.RestartNo // likewise
 	line := shell("line", "echo begin; sleep 0.2; echo 'listening on 17'; exec sleep 1000")
 	line.Ready = config.Probe{Kind: config.ProbeLog, Pattern: "listening on [0-9]+"}
 	file := filepath.Join(t.TempDir(), "ready")
@@ -206,7 +206,7 @@ func TestReadinessIsAsked(t *testing.T) {
 	command.Ready = config.Probe{Kind: config.ProbeExec, Command: []string{"/bin/sh", "-c", `test -e "$1" || { echo missing; exit 1; }`, "sh", file}}
 	never := shell("never", "exec sleep 1000")
 	never.Ready = config.Probe{Kind: config.ProbeExec, Command: []string{"/bin/sh", "-c", "echo still missing; exit 1"}}
-	never.StartTimeout, never.Keep.Restart = 300*time.Millisecond, config.RestartNo
+	never.StartTimeout, never.Keep.Restart = 2*time.Second, config.RestartNo // long enough for one answer
 	for _, r := range k.Apply(t.Context(), []config.Program{web, tcp, line, command, never}, nil, nil, nil) {
 		want := map[string]string{"tcp": "connection refused", "never": "still missing"}[r.Program]
 		if want == "" && r.Err != nil || want != "" && (r.Err == nil || !strings.Contains(r.Err.Error(), want)) {

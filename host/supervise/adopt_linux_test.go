@@ -1,6 +1,7 @@
 package supervise_test
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,12 +21,16 @@ import (
 	"github.com/dserver/dserver/internal/proc"
 )
 
+// strangerMark is the variable by which a stranger and its descendants are found.
+const strangerMark = "SUPERVISE_TEST_STRANGER"
+
 // stranger runs a program in a process, and a session, that are none of ours, and
 // gives what was printed first, which is the pid as a rule.
 func stranger(t testing.TB, env []string, script string) (pid int, ticks uint64) {
 	t.Helper()
 	cmd := exec.Command("/bin/sh", "-c", "setsid sh -c '"+script+"' >/dev/null 2>&1 & echo $!")
-	cmd.Env = append(os.Environ(), env...)
+	mark := rand.Text()
+	cmd.Env = append(append(os.Environ(), env...), strangerMark+"="+mark)
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +38,15 @@ func stranger(t testing.TB, env []string, script string) (pid int, ticks uint64)
 	if pid, err = strconv.Atoi(strings.TrimSpace(string(out))); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { unix.Kill(-pid, unix.SIGKILL) })
+	t.Cleanup(func() {
+		// Who has left for another session is known by this.
+		for _, other := range proc.Pids() {
+			if value, _ := proc.Variable(other, strangerMark, nil); value == mark {
+				unix.Kill(other, unix.SIGKILL)
+			}
+		}
+		unix.Kill(-pid, unix.SIGKILL)
+	})
 	eventually(t, "it has a session of its own", func() bool { sid, err := unix.Getsid(pid); return err == nil && sid == pid })
 	stat, err := proc.ReadStat(pid)
 	if err != nil {

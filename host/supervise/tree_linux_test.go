@@ -18,6 +18,7 @@ import (
 
 	"github.com/dserver/dserver/host/cgroup"
 	"github.com/dserver/dserver/host/supervise"
+	"github.com/dserver/dserver/internal/proc"
 )
 
 // place is what stands between a tree of processes and the rest of the system.
@@ -152,24 +153,34 @@ func (f *forest) spec(grouped bool) (spec supervise.Spec, id string) {
 	return supervise.Spec{Name: "tree", Path: f.script, Args: args, Env: []string{"PATH=" + os.Getenv("PATH")}}, id
 }
 
-// remains finds the processes that have id among their arguments.
+// remains finds the processes that have id among their arguments. They are killed
+// when the test has ended, which has failed then.
 func remains(t testing.TB, id string) []string {
 	t.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var found []string
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil || !strings.Contains(string(text), id) {
-			continue
-		}
-		stat, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "stat"))
-		group, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cgroup"))
+	for _, pid := range named(id) {
+		dir := filepath.Join("/proc", strconv.Itoa(pid))
+		text, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+		stat, _ := os.ReadFile(filepath.Join(dir, "stat"))
+		group, _ := os.ReadFile(filepath.Join(dir, "cgroup"))
 		found = append(found, fmt.Sprintf("%s: %s%s", strings.ReplaceAll(string(text), "\x00", " "), stat, group))
 	}
+	if len(found) > 0 {
+		t.Cleanup(func() {
+			for _, pid := range named(id) {
+				_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by now
+			}
+		})
+	}
 	return found
+}
+
+// named gives the processes that have id among their arguments.
+func named(id string) []int {
+	return slices.DeleteFunc(proc.Pids(), func(pid int) bool {
+		text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+		return err != nil || !strings.Contains(string(text), id)
+	})
 }
 
 // ends are the ways in which a tree may come to its end.

@@ -74,8 +74,8 @@ func TestNoLineIsLost(t *testing.T) {
 		program := func(name, end, more string) string {
 			return fmt.Sprintf("\n[program.%s]\ncommand = [%q, \"writer.py\", %q]\n%s\n", name, python, end, more)
 		}
-		own := "\nlog_max_size = \"256KiB\"\nlog_keep = 1000\n"
-		in.Configure(hosttest.Settings{Extra: "\n[log]\nmax_size = \"512KiB\"\nkeep = 1000\n" +
+		own := "\nlog_max_size = \"64KiB\"\nlog_keep = 1000\n"
+		in.Configure(hosttest.Settings{Extra: "\n[log]\nmax_size = \"128KiB\"\nkeep = 1000\n" +
 			program("shared", "torn", "") + program("text", "torn", `log_file = "text.log"`+own) +
 			program("raw", "whole", "log_format = \"raw\"\nlog_file = \"raw.log\""+own) +
 			program("json", "torn", "log_format = \"json\"\nlog_file = \"json.log\""+own) +
@@ -89,8 +89,9 @@ func TestNoLineIsLost(t *testing.T) {
 			mustRun(t, in, step[0], step[1:]...)
 			pause(t, 200*time.Millisecond)
 		}
+		mustRun(t, in, "stop", all...)
 		for _, name := range []string{"shared", "text", "json"} {
-			checkLogged(t, in, name)
+			checkRuns(t, name, in.Output(name), 4)
 		}
 		in.Stop()
 		checkRuns(t, "raw.log", rawLog(t, in, "raw.log"), 4)
@@ -108,14 +109,6 @@ func pause(t *testing.T, d time.Duration) {
 	case <-time.After(d):
 	case <-t.Context().Done():
 	}
-}
-
-// checkLogged stops a program and looks for all that it wrote in what the verb logs
-// prints.
-func checkLogged(t *testing.T, in *hosttest.Instance, name string) {
-	t.Helper()
-	mustRun(t, in, "stop", name)
-	checkRuns(t, name, in.Output(name), 4)
 }
 
 // A log that somebody has moved away is left by the master that comes next, also

@@ -4,8 +4,10 @@ package hosttest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -100,7 +102,7 @@ func TestKillMatrix(t *testing.T) {
 					verb := group.New(context.WithoutCancel(t.Context()), nil)
 					if len(ph.verb) > 0 {
 						in.Install(hosttest.Build{Label: fmt.Sprintf("build-%d", i)})
-						verb.Go("verb", func(context.Context) { in.Command(in.Binary, ph.verb[0], ph.verb[1:]...) })
+						verb.Go("verb", func(ctx context.Context) { carryOut(ctx, t, in, ph.verb) })
 					}
 					time.Sleep(time.Duration(random.IntN(400)) * time.Millisecond) // any moment
 					killAndWait(in, v.find(in, before))
@@ -133,7 +135,7 @@ func TestKilledMasterCostsNoRequest(t *testing.T) {
 					verb := group.New(context.WithoutCancel(t.Context()), nil)
 					if len(ph.verb) > 0 {
 						in.Install(hosttest.Build{Label: fmt.Sprintf("build-%d", i)})
-						verb.Go("verb", func(context.Context) { in.Command(in.Binary, ph.verb[0]) })
+						verb.Go("verb", func(ctx context.Context) { carryOut(ctx, t, in, ph.verb) })
 					}
 					time.Sleep(rand.N(400 * time.Millisecond)) // any moment
 					killAndWait(in, one(in, nil, " start "))
@@ -146,6 +148,17 @@ func TestKilledMasterCostsNoRequest(t *testing.T) {
 			in.Stop()
 			in.AssertGone()
 		})
+	}
+}
+
+// carryOut runs a verb with the build that may be replaced, however it ends: its
+// master may go, and it may itself be what is killed.
+func carryOut(ctx context.Context, t *testing.T, in *hosttest.Instance, verb []string) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	var ended *exec.ExitError
+	if err := in.Prepare(ctx, verb[0], verb[1:]...).Run(); ctx.Err() != nil || err != nil && !errors.As(err, &ended) {
+		t.Errorf("cannot run %s: %v", verb[0], err)
 	}
 }
 

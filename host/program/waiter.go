@@ -102,7 +102,7 @@ func (e *StartError) Error() string { return fmt.Sprintf("%s did not start: %s",
 func (u *unit) failWaiters(r *run, err error, output []string) {
 	kept := u.waiters[:0]
 	for _, w := range u.waiters {
-		if w.goal == goalUp && r.number >= w.from || w.goal == goalReplaced && r.number == w.from {
+		if w.goal != goalDown && r.number >= w.from {
 			w.reply <- outcome{state: u.state, err: err, output: output}
 			continue
 		}

@@ -258,6 +258,8 @@ func (l *lineage) add(f *funeral, pid int, same func() bool) {
 		return
 	}
 	if ref.exited() {
+		// If it was alive just now, it has left its children to us since we began.
+		l.doubt = l.doubt || l.dead[pid] == 0
 		// Nobody else reaps an orphan.
 		l.spawner.family.Lock()
 		ref.bury()

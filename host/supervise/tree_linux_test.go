@@ -87,9 +87,12 @@ func adoptOrphans(t testing.TB) {
 
 // reapAll reaps those that ended before their trees did, as ReapOrphans would. It
 // tells whether there are no children any more.
-func reapAll() bool {
+func reapAll() bool { return reapGroup(1) }
+
+// reapGroup does so for a process group.
+func reapGroup(group int) bool {
 	for {
-		if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); err != nil || pid == 0 {
+		if pid, err := syscall.Wait4(-group, nil, syscall.WNOHANG, nil); err != nil || pid == 0 {
 			return err == syscall.ECHILD
 		}
 	}
@@ -336,4 +339,24 @@ func TestStrangersAreFoundAtAStop(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Who is killed as one does not end as one: a parent leaves its children to us while
+// we look for them, and on a busy machine they take a while more.
+func TestNobodyIsStillOnTheWayOut(t *testing.T) {
+	adoptOrphans(t)
+	s := spawner(t)
+	for range rounds() * 40 {
+		out := newLines()
+		spec := program("/bin/sh", "-c", `sh -c 'sleep 1000 & echo grown; wait' & wait`)
+		spec.Stdout = out.sink()
+		p := start(t, s, spec)
+		out.next(t)
+		if _, err := p.Stop(stopped(), nil); err != nil {
+			t.Error(err)
+		}
+		if !reapGroup(p.Pid()) {
+			t.Fatal("somebody is there when all is said to be over")
+		}
+	}
 }

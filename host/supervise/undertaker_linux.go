@@ -115,10 +115,11 @@ func (u *undertaker) round(now time.Time) {
 	found, doubt := u.leftovers(due)
 	for _, f := range due {
 		f.members = append(f.members, found[f]...)
-		if waiting := u.kill(f); waiting && f.limit.After(now) {
+		waiting, late := u.kill(f)
+		if waiting && f.limit.After(now) {
 			continue
 		}
-		if f.doubts++; doubt[f] && f.limit.After(now) {
+		if f.doubts++; (late || doubt[f]) && f.limit.After(now) {
 			f.due = now.Add(doubtPause)
 			continue
 		}
@@ -129,12 +130,16 @@ func (u *undertaker) round(now time.Time) {
 	u.funerals = slices.DeleteFunc(u.funerals, func(f *funeral) bool { return !u.dead[f.process] })
 }
 
-// kill kills what is left of a process. It tells false if nothing is left.
-func (u *undertaker) kill(f *funeral) bool {
+// kill kills what is left of a process, and tells whether anything is. Who has
+// exited since it was found is late: whom it left to us came after the look.
+func (u *undertaker) kill(f *funeral) (waiting, late bool) {
 	f.awaited = 0
 	for i, m := range f.members {
-		if m.gone || m.ref.exited() {
-			f.members[i].gone = true
+		if m.gone {
+			continue
+		}
+		if m.ref.exited() {
+			f.members[i].gone, late = true, true
 			continue
 		}
 		if f.awaited == 0 && f.process.group == nil {
@@ -152,7 +157,7 @@ func (u *undertaker) kill(f *funeral) bool {
 		}
 	}
 	f.due = time.Time{}
-	return f.awaited > 0
+	return f.awaited > 0, late
 }
 
 // bury tells false if the process cannot be buried yet.

@@ -73,7 +73,7 @@ func limits() []limit {
 // system does not enforce here.
 func skipUnlessEnforced(t *testing.T, in *hosttest.Instance, name string) {
 	t.Helper()
-	if lack := regexp.MustCompile(`\b` + name + ` is not enforced: .*`).FindString(rawFile(t, in.Log)); lack != "" {
+	if lack := regexp.MustCompile(`\b` + name + ` is not enforced: .*`).FindString(in.Run("logs", "-n", "all").Stdout); lack != "" {
 		t.Skip(lack)
 	}
 }
@@ -191,9 +191,9 @@ func TestMemoryOfWorkers(t *testing.T) {
 	if now := processesOf(in); now["math"] != before["math"] || now["shop"] != before["shop"] {
 		t.Errorf("others were touched: %v, before %v", now, before)
 	}
-	if !strings.Contains(rawFile(t, in.Log), "out of memory") {
-		t.Error("the log does not tell why")
-	}
 	in.Stop()
 	in.AssertGone()
+	if !strings.Contains(rawFile(t, in.Log), "(out of memory)") {
+		t.Error("the log does not tell why")
+	}
 }

@@ -120,6 +120,7 @@ func (f *fleet) reviveMissing(work []workload) {
 // install puts a committed generation into its slot, begins to keep the slot if
 // it is new, and retires the generation that served there.
 func (f *fleet) install(s *slot, g *generation) {
+	defer f.events.wake() // it was told of as serving before it was held here
 	f.moving.Lock()
 	defer f.moving.Unlock()
 	old := s.adopt(g)

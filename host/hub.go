@@ -20,7 +20,7 @@ type hub struct {
 	mu        sync.Mutex
 	last      uint64 // ID of the newest event
 	ring      []ctl.Event
-	changed   chan struct{} // closed at the next event
+	changed   chan struct{} // closed at the next event or wake
 	consumers []func(Event, ctl.Event)
 }
 
@@ -40,6 +40,18 @@ func (h *hub) publish(e Event) {
 	for _, consume := range h.consumers {
 		consume(e, r)
 	}
+	h.wakeLocked()
+}
+
+// wake lets those who wait for events look again: something has changed of which
+// there is no event.
+func (h *hub) wake() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.wakeLocked()
+}
+
+func (h *hub) wakeLocked() {
 	close(h.changed)
 	h.changed = make(chan struct{})
 }

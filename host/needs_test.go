@@ -1,8 +1,10 @@
 package host
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dserver/dserver/host/config"
 )
@@ -77,5 +79,29 @@ func TestStartWaves(t *testing.T) {
 				t.Errorf("%s in %s mode: starts %q, want %q", tt.lines, mode, text, want)
 			}
 		}
+	}
+}
+
+// Who waits for a worker hears of it however the last steps of its start and the
+// looks at it are mixed: a generation serves before its slot holds it.
+func TestAwaitedWorkerIsNotMissed(t *testing.T) {
+	for range 300 {
+		f, r := fakeFleet(t, behaviour{})
+		work := fakeWork(t, 1)
+		p := planOf(config.Multi, "W")
+		p.config.Workers[0].Name, p.config.Sandboxes[0].Worker = work[0].Worker, work[0].Worker
+		m := &master{events: f.events, fleet: f, plan: p}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		heard := make(chan error, 4)
+		for range cap(heard) {
+			f.group.Go("waiter", func(context.Context) { heard <- m.awaitWorker(ctx, work[0].Worker, config.NeedReady) })
+		}
+		begin(t, f, r, work)
+		for range cap(heard) {
+			if err := <-heard; err != nil {
+				t.Fatal(err)
+			}
+		}
+		cancel()
 	}
 }

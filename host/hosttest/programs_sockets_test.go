@@ -21,6 +21,8 @@ var (
 	serverScript string
 	//go:embed testdata/wsgi.py
 	wsgiScript string
+	//go:embed testdata/gunicorn.conf.py
+	gunicornScript string
 )
 
 // tool gives the path of an executable that the system may have, or skips the test
@@ -38,27 +40,34 @@ func tool(t *testing.T, name string) string {
 	return ""
 }
 
-// server configures a program named web on two sockets.
-func server(command, build string) hosttest.Settings {
+// webServer is a program that knows LISTEN_FDS.
+type webServer struct {
+	command string // as a list in TOML
+	ready   string
+}
+
+// on configures it as a program named web on two sockets.
+func (s webServer) on(build string) hosttest.Settings {
 	return hosttest.Settings{Extra: fmt.Sprintf(`
 [program.web]
 command = [%s]
 listen  = { public = "tcp://127.0.0.1:0", local = "unix://web.sock" }
-ready   = "notify"
+ready   = %q
 env     = { BUILD = %q }
-`, command, build)}
+`, s.command, s.ready, build)}
 }
 
-func pythonServer(t *testing.T, in *hosttest.Instance) (command string) {
+func pythonServer(t *testing.T, in *hosttest.Instance) webServer {
 	python := tool(t, "python3")
 	in.Write("server.py", serverScript, 0o644)
-	return fmt.Sprintf("%q, %q", python, "server.py")
+	return webServer{command: fmt.Sprintf("%q, %q", python, "server.py"), ready: "notify"}
 }
 
-func gunicorn(t *testing.T, in *hosttest.Instance) (command string) {
+func gunicorn(t *testing.T, in *hosttest.Instance) webServer {
 	path := tool(t, "gunicorn")
 	in.Write("wsgi.py", wsgiScript, 0o644)
-	return fmt.Sprintf("%q, %q, %q, %q", path, "--workers", "4", "wsgi:app")
+	in.Write("gunicorn.conf.py", gunicornScript, 0o644)
+	return webServer{command: fmt.Sprintf("%q, %q", path, "wsgi:app"), ready: "log:all workers serve"}
 }
 
 // loadOnProgram is underLoad for the sockets of a program.
@@ -76,14 +85,14 @@ func loadOnProgram(t *testing.T, in *hosttest.Instance, program string, body fun
 func TestProgramsWithSocketsLoseNothing(t *testing.T) {
 	for _, s := range []struct {
 		name    string
-		prepare func(*testing.T, *hosttest.Instance) string
+		prepare func(*testing.T, *hosttest.Instance) webServer
 	}{{"python", pythonServer}, {"gunicorn", gunicorn}} {
 		t.Run(s.name, func(t *testing.T) {
 			hosttest.EachSupervisor(t, func(t *testing.T, in *hosttest.Instance) {
-				command := s.prepare(t, in)
-				in.Configure(server(command, "first"))
+				web := s.prepare(t, in)
+				in.Configure(web.on("first"))
 				in.Start()
-				loadOnProgram(t, in, "web", func(l *load.Load) { renewUnderLoad(t, in, l, command) })
+				loadOnProgram(t, in, "web", func(l *load.Load) { renewUnderLoad(t, in, l, web) })
 				in.Stop()
 				in.AssertGone()
 			})
@@ -92,12 +101,12 @@ func TestProgramsWithSocketsLoseNothing(t *testing.T) {
 }
 
 // renewUnderLoad brings web new processes in each way there is.
-func renewUnderLoad(t *testing.T, in *hosttest.Instance, l *load.Load, command string) {
+func renewUnderLoad(t *testing.T, in *hosttest.Instance, l *load.Load, web webServer) {
 	t.Helper()
 	for i, renew := range []func() ([]ctl.Action, error){
 		func() ([]ctl.Action, error) { return reloaded(in, "web") },
 		func() ([]ctl.Action, error) {
-			in.Configure(server(command, "second"))
+			in.Configure(web.on("second"))
 			return reloaded(in)
 		},
 		func() ([]ctl.Action, error) {
@@ -143,7 +152,7 @@ func reloaded(in *hosttest.Instance, names ...string) ([]ctl.Action, error) {
 // same sockets and goes on with the same process.
 func TestProgramsServeOnWithoutTheirMaster(t *testing.T) {
 	hosttest.EachSupervisor(t, func(t *testing.T, in *hosttest.Instance) {
-		in.Configure(server(pythonServer(t, in), "first"))
+		in.Configure(pythonServer(t, in).on("first"))
 		in.Start()
 		address, pids := in.Addr("web", "tcp"), fmt.Sprint(in.Pids("web"))
 		loadOnProgram(t, in, "web", func(l *load.Load) {

@@ -22,16 +22,13 @@ func (l *localRunner) start(_ context.Context, w workload, watch observer) (inst
 		return nil, err
 	}
 	i := &localInstance{Runtime: rt, ready: make(chan struct{}), done: make(chan struct{})}
-	starting, stop := context.WithCancel(l.group.Context())
-	i.abort = stop
-	l.group.Go("start sandboxes", func(context.Context) { i.begin(starting) })
+	l.group.Go("start sandboxes", i.begin)
 	return i, nil
 }
 
 // localInstance is a runtime of this process.
 type localInstance struct {
 	*sandbox.Runtime
-	abort func() // ends a start that is under way
 	ready chan struct{}
 	done  chan struct{}
 
@@ -64,8 +61,9 @@ func (i *localInstance) Open(context.Context) error {
 	return nil
 }
 
+// Drain ends a start that is under way as well: what is told to stop while it gets
+// ready has not failed.
 func (i *localInstance) Drain(ctx context.Context) sandbox.Report {
-	i.abort()
 	report := i.Runtime.Drain(ctx)
 	i.end(exit{})
 	return report

@@ -38,10 +38,10 @@ type finding struct {
 
 // refuse reports that the value of n cannot be used.
 func (b *builder) refuse(n *node, err error) {
-	e := KeyError{Value: n.show(), Reason: err.Error(), err: err}
+	e := KeyError{Value: n.show(), Reason: readable(err.Error()), err: err}
 	var why *reason
 	if errors.As(err, &why) {
-		e.Nearest = why.nearest
+		e.Nearest = printable(why.nearest)
 	}
 	b.found = append(b.found, finding{n.at, n, e})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // maxCommand is how long a command with its arguments may be, in bytes: what the
@@ -135,9 +136,11 @@ func (s *splitter) quoted() error {
 
 // showCommand writes a command so that [splitWords] would read it.
 func showCommand(words []string) string {
+	// Space of any kind would be cut off at the ends of a text.
+	special := func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`'"\`+shellOnly, r) }
 	parts := make([]string, len(words))
 	for i, word := range words {
-		if parts[i] = word; word == "" || strings.ContainsAny(word, " \t\r'\"\\"+shellOnly) {
+		if parts[i] = word; word == "" || strings.ContainsFunc(word, special) {
 			parts[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 		}
 	}

@@ -2,7 +2,10 @@ package config
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // maxErrors is how many errors one [Load] reports; the rest is counted.
@@ -63,4 +66,22 @@ func (e Errors) Unwrap() []error {
 		errs[i] = one
 	}
 	return errs
+}
+
+// readable escapes what cannot be read on a line: a reason may repeat what somebody
+// wrote.
+func readable(text string) string {
+	var b strings.Builder
+	for len(text) > 0 {
+		r, size := utf8.DecodeRuneInString(text)
+		if r == utf8.RuneError && size == 1 {
+			fmt.Fprintf(&b, `\x%02x`, text[0])
+		} else if unicode.IsPrint(r) {
+			b.WriteString(text[:size])
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+		text = text[size:]
+	}
+	return b.String()
 }

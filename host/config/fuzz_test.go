@@ -133,7 +133,7 @@ func FuzzEnvFile(f *testing.F) {
 // FuzzStep: a step of a stop that is taken is taken again as it is shown, and is a
 // signal or a command.
 func FuzzStep(f *testing.F) {
-	for _, text := range []string{"TERM 10s", "SIGINT", "RTMIN+3 1ms", "exec:a 'b c' 5s", "exec:", "STOP", "KILL 0s", "TERM 10", "  HUP  1s ", "exec:5s"} {
+	for _, text := range []string{"TERM 10s", "SIGINT", "RTMIN+3 1ms", "exec:a 'b c' 5s", "exec:", "STOP", "KILL 0s", "TERM 10", "  HUP  1s ", "exec:5s", "exec:'a\v'"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -156,7 +156,7 @@ func FuzzStep(f *testing.F) {
 
 // FuzzProbe feeds the forms of ready and live.
 func FuzzProbe(f *testing.F) {
-	for _, text := range []string{"started", "notify", "newline:9", "tcp://localhost:1", "unix://a", "http://127.0.0.1/", "exec:/bin/sh", "log:x", "tcp://[::1%lo]:1", "http://[::1"} {
+	for _, text := range []string{"started", "notify", "newline:9", "tcp://localhost:1", "unix://a", "http://127.0.0.1/", "exec:/bin/sh", "log:x", "tcp://[::1%lo]:1", "http://[::1", "\n\x9ael:", "t\n:1", "unix:////.", "tcp://a\n\nb:1"} {
 		f.Add(text)
 	}
 	dir := f.TempDir()

@@ -68,12 +68,13 @@ func parseListen(ctx context.Context, text string, lookup Lookup) (Listen, error
 
 // unixPath checks a path as far as it can be without the runtime folder.
 func unixPath(path string) (string, error) {
+	_, last := filepath.Split(path)
 	switch {
 	case path == "":
 		return "", errors.New("the path is empty")
 	case strings.ContainsRune(path, 0):
 		return "", errors.New("the path has a zero byte")
-	case strings.HasSuffix(path, "/"):
+	case last == "" || last == "." || last == "..":
 		return "", errors.New("the path must name a socket, not a folder")
 	}
 	path = filepath.Clean(path)
@@ -82,7 +83,7 @@ func unixPath(path string) (string, error) {
 	}
 	first, _, _ := strings.Cut(path, "/")
 	switch {
-	case !filepath.IsLocal(path) || path == ".":
+	case !filepath.IsLocal(path):
 		return "", errors.New("a relative path lies in the runtime folder and must not leave it")
 	case rundir.Reserved(first):
 		return "", fmt.Errorf("%s in the runtime folder belongs to the instance itself", first)

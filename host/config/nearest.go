@@ -76,3 +76,15 @@ func typos(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// longestOffer is how long a suggestion may be, in bytes.
+const longestOffer = 200
+
+// printable gives a suggestion back, or "" if it is too long for a line or has
+// something in it that cannot be read there: part of it is what somebody wrote.
+func printable(offer string) string {
+	if len(offer) > longestOffer || readable(offer) != offer {
+		return ""
+	}
+	return offer
+}

@@ -357,7 +357,8 @@ func TestNothingIsLeftOpen(t *testing.T) {
 	if err := s.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if after := allDescriptors(t); after != before {
+	// The spawner of the test before may have closed its own meanwhile.
+	if after := allDescriptors(t); after > before {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/internal/group"
+	"github.com/dserver/dserver/internal/inherit"
 )
 
 var errEnough = errors.New("enough")
@@ -266,16 +267,10 @@ func TestTooManyFollowersAreRefused(t *testing.T) {
 // would, and then drains the old one.
 func handOver(t *testing.T, ln *net.UnixListener, m ctl.Master, old *ctl.Server) *ctl.Server {
 	t.Helper()
-	f, err := ln.File()
+	heir, err := inherit.Listener(ln)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	heir, err := net.FileListener(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	heir.(*net.UnixListener).SetUnlinkOnClose(false)
 	t.Cleanup(func() { heir.Close() })
 	s := serve(t, heir, m, ctl.Config{})
 	if err := old.Shutdown(within(t)); err != nil {
@@ -397,16 +392,10 @@ func TestTheAnswerOfAReloadComesFromTheProcessThatLeaves(t *testing.T) {
 	})
 	<-old.entered
 
-	f, err := ln.File()
+	heir, err := inherit.Listener(ln)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	heir, err := net.FileListener(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	heir.(*net.UnixListener).SetUnlinkOnClose(false)
 	defer heir.Close()
 	serve(t, heir, newMaster(), ctl.Config{})
 	s.Drain()

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/dserver/dserver/internal/group"
+	"github.com/dserver/dserver/internal/inherit"
 )
 
 // A listener that was stopped takes no connection that is dialled afterwards, not
@@ -33,15 +34,10 @@ func TestStoppedListenerTakesNothingMore(t *testing.T) {
 
 func stopOnce(t *testing.T, shared *net.TCPListener) {
 	t.Helper()
-	file, err := shared.File()
+	own, err := inherit.Listener(shared)
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := net.FileListener(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
 	open := newGate()
 	open.Open()
 	ln, err := newListener("0", own, open)

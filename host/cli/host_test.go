@@ -20,6 +20,7 @@ import (
 	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/internal/group"
+	"github.com/dserver/dserver/internal/inherit"
 	"go.uber.org/goleak"
 )
 
@@ -109,16 +110,10 @@ func (h *host) open(name string) (*instance, error) {
 // dup is the socket as another process would inherit it.
 func (in *instance) dup(t *testing.T) net.Listener {
 	t.Helper()
-	f, err := in.ln.File()
+	ln, err := inherit.Listener(in.ln)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	ln, err := net.FileListener(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln.(*net.UnixListener).SetUnlinkOnClose(false)
 	return ln
 }
 

@@ -163,7 +163,7 @@ func newStreamReader(conn net.Conn, most int, patience time.Duration) (*streamRe
 
 func (r *streamReader) next(m *message.Message) error {
 	r.source.begin()
-	err := r.proto.Unpack(m)
+	err := r.unpack(m)
 	switch {
 	case err == nil, errors.Is(err, io.EOF) && r.source.untouched():
 		return err
@@ -172,6 +172,17 @@ func (r *streamReader) next(m *message.Message) error {
 	default:
 		return &frameError{fmt.Errorf("cannot read message: %w", err)}
 	}
+}
+
+// unpack calls the Proto, in which users' code runs: what panics there is known
+// before the session ends.
+func (r *streamReader) unpack(m *message.Message) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("protocol panicked: %v", v)
+		}
+	}()
+	return r.proto.Unpack(m)
 }
 
 // messageSource is the connection as a Proto sees it: one message cannot take

@@ -80,8 +80,24 @@ func (f *flipRunner) start(ctx context.Context, w workload, watch observer) (ins
 	i := &flipInstance{remote: r, group: f.group, passing: passing, tail: f.mark(), upgraded: make(chan struct{}), done: make(chan struct{})}
 	// tableflip starts what os.Args[0] names and offers no other way.
 	os.Args[0] = w.Build.path
-	f.group.Go("upgrade", func(context.Context) { i.finish(f.upgrader.Upgrade()) })
+	f.group.Go("upgrade", func(ctx context.Context) { i.finish(untilParentExited(ctx, f.upgrader.Upgrade)) })
 	return i, nil
+}
+
+// parentRuns is what tableflip says while it believes that the process before this
+// one runs; it exports no error for it.
+const parentRuns = "parent hasn't exited"
+
+// untilParentExited repeats an upgrade that comes too early: the word that the
+// process before this one has ended reaches who waits for it a moment before it
+// reaches who upgrades.
+func untilParentExited(ctx context.Context, upgrade func() error) error {
+	for {
+		err := upgrade()
+		if err == nil || err.Error() != parentRuns || !wait(ctx, time.Millisecond) {
+			return err
+		}
+	}
 }
 
 // flipInstance is the process that is to succeed this one.
@@ -115,7 +131,7 @@ func childExit(err error) string {
 	if _, status, ok := strings.Cut(err.Error(), " exited: "); ok {
 		return status
 	}
-	if strings.HasSuffix(err.Error(), " exited") {
+	if strings.HasPrefix(err.Error(), "child ") && strings.HasSuffix(err.Error(), " exited") {
 		return "exit status 0"
 	}
 	return err.Error()

@@ -49,6 +49,9 @@ func TestPanicsOfAProtocolCostAMessageOrASession(t *testing.T) {
 	if !strings.Contains(b.serverLog.String(), "in Unpack") {
 		t.Errorf("log: %s", b.serverLog)
 	}
+	if n := b.server.Stats().BadFrames; n != 1 {
+		t.Errorf("%d bad frames were counted", n)
+	}
 	if err := b.dial().Call(t.Context(), "/echo", "x", nil); err != nil {
 		t.Errorf("on another session: %v", err)
 	}

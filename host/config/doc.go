@@ -20,6 +20,7 @@
 // content with a framework are given [Config.Content].
 //
 // The host imports it, and the command line for its checks; it imports
-// host/rundir and internal/signals. All functions may be called concurrently; a [Config] is not changed
-// once [Load] has returned it and may be read from any goroutine.
+// host/rundir and internal/signals. All functions may be called concurrently; a
+// [Config] is not changed once [Load] has returned it and may be read from any
+// goroutine.
 package config

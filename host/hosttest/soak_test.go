@@ -78,10 +78,19 @@ func TestThousandReloads(t *testing.T) {
 		began := time.Now()
 		reloadTimes(t, in, n)
 		t.Logf("%s mode: %d reloads, %v each", in.Mode, n, (time.Since(began) / time.Duration(n)).Round(100*time.Microsecond))
-		// What is on its way out goes within a moment; what has leaked stays.
+		// What is on its way out goes within a moment; what has leaked stays. In single
+		// mode one process may keep a warm goroutine for calls more than another, as they
+		// came; what leaks from process to process is in all that follow.
+		var now ctl.Runtime
+		defer func() { t.Logf("last   %+v", now) }()
 		in.Until(fmt.Sprintf("the master to use no more than %+v", before), func() bool {
-			now := in.Inspect().Runtime
-			return now.Files <= before.Files && now.Goroutines <= before.Goroutines
+			now = in.Inspect().Runtime
+			enough := now.Files <= before.Files && now.Goroutines <= before.Goroutines
+			if !enough && in.Mode == "single" {
+				reloadTimes(t, in, 1)
+				settled(t, in)
+			}
+			return enough
 		})
 		after := settled(t, in)
 		t.Logf("before %+v", before)

@@ -13,7 +13,8 @@ import (
 //
 // It gives them to the first thread of their new parent as long as that lives, and
 // Go never ends it; so nobody has to look at the children of the other threads.
-// The file stays open: to find it takes much longer than to read it.
+// The file stays open as long as there is something to look for: to find it takes
+// much longer than to read it.
 type crib struct {
 	file *os.File // nil before the first look, and when the system does not tell
 	buf  []byte

@@ -27,6 +27,9 @@ func (s *Spawner) watchExits() {
 			u.notice(pidfd(idOf(event)))
 		}
 		u.round(time.Now())
+		if len(u.funerals) == 0 {
+			s.exits.crib.close()
+		}
 	}
 }
 
@@ -66,7 +69,5 @@ func (s *Spawner) ward(ref pidfd) *Process {
 func (e *exits) rest() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.poll.rest() {
-		e.crib.close()
-	}
+	e.poll.rest()
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/loopback"
 	"github.com/dserver/dserver/sandbox"
 )
 
@@ -61,7 +62,7 @@ func TestSocketFollowsItsAddressToAnotherSandbox(t *testing.T) {
 }
 
 func TestRemovedSocketRefusesAlthoughSomebodyHoldsACopy(t *testing.T) {
-	s := opened(t, box("a", tcp("0", "127.0.0.1:0")))
+	s := opened(t, box("a", tcp("0", loopback.Free(t))))
 	address := s.addresses("a")[0][len("tcp://"):]
 	file, err := inherit.Dup(s.list()[0].socket, "copy")
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/dserver/dserver/host/cli"
 	"github.com/dserver/dserver/internal/group"
+	"github.com/dserver/dserver/internal/loopback"
 	"github.com/dserver/dserver/rpc"
 )
 
@@ -54,12 +54,7 @@ func endpoint(t *testing.T) (address string, pushed <-chan string) {
 
 func TestCall(t *testing.T) {
 	address, pushed := endpoint(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := "tcp://" + ln.Addr().String()
-	ln.Close()
+	nobody := "tcp://" + loopback.Free(t)
 	for _, tt := range []struct {
 		name string
 		args []string

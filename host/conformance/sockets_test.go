@@ -12,18 +12,8 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/host/hosttest"
+	"github.com/dserver/dserver/internal/loopback"
 )
-
-// freePort is a port that nobody listens on at this moment.
-func freePort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
 
 // listenOn is a configuration in which web listens on some addresses.
 func listenOn(in *hosttest.Instance, addresses ...string) string {
@@ -36,7 +26,7 @@ func listenOn(in *hosttest.Instance, addresses ...string) string {
 // its file has gone.
 func TestReloadMovesASocket(t *testing.T) {
 	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
-		before, after := freePort(t), freePort(t)
+		before, after := loopback.Free(t), loopback.Free(t)
 		in.ConfigureText(listenOn(in, "tcp://"+before, "unix://old.sock"))
 		in.Start()
 		kept := sandbox(t, in, "web")
@@ -67,7 +57,7 @@ func TestReloadMovesASocket(t *testing.T) {
 // serves on, and nothing of the new configuration is there.
 func TestReloadToAnAddressInUse(t *testing.T) {
 	eachMode(t, func(t *testing.T, in *hosttest.Instance) {
-		address := freePort(t)
+		address := loopback.Free(t)
 		in.ConfigureText(listenOn(in, "tcp://"+address))
 		in.Start()
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -75,7 +65,7 @@ func TestReloadToAnAddressInUse(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer ln.Close()
-		also := freePort(t)
+		also := loopback.Free(t)
 		in.ConfigureText(listenOn(in, "tcp://"+address, "tcp://"+also, "tcp://"+ln.Addr().String()))
 		got := in.Run("reload")
 		if got.Code != 1 {

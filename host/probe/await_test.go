@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/host/probe"
+	"github.com/dserver/dserver/internal/loopback"
 )
 
 // patient is a Prober that is well at its n-th answer.
@@ -107,20 +108,16 @@ func TestAwaitSeesASocketAppear(t *testing.T) {
 }
 
 func TestAwaitAServerThatComesLater(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := loopback.Free(t)
 	ready := make(chan error, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	go func() {
 		ready <- probe.Await(ctx, prober(t, probe.Check{Kind: probe.TCP, Address: address}), probe.Pace{})
 	}()
-	if l, err = net.Listen("tcp", address); err != nil {
-		t.Skip("somebody else has taken the port: ", err)
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
 	}
 	defer l.Close()
 	if err := <-ready; err != nil {

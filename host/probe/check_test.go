@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/host/probe"
+	"github.com/dserver/dserver/internal/loopback"
 )
 
 func prober(t testing.TB, c probe.Check) probe.Prober {
@@ -68,7 +69,7 @@ func TestWhatIsNoCheck(t *testing.T) {
 
 func TestConnectionIsAnAnswer(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
-		address := "127.0.0.1:0"
+		address := loopback.Free(t)
 		if network == "unix" {
 			address = filepath.Join(t.TempDir(), "s")
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/dserver/dserver/host/config"
 	"github.com/dserver/dserver/host/program"
 	"github.com/dserver/dserver/internal/inherit"
+	"github.com/dserver/dserver/internal/loopback"
 	"github.com/dserver/dserver/internal/proc"
 	"github.com/dserver/dserver/internal/standin"
 )
@@ -188,7 +189,7 @@ func TestWatchdogBites(t *testing.T) {
 
 func TestReadinessIsAsked(t *testing.T) {
 	k := keep(t, nil)
-	address := freeAddress(t)
+	address := loopback.Free(t)
 	web := child(t, "web", "http", address)
 	web.Ready = config.Probe{Kind: config.ProbeHTTP, Address: "http://" + address + "/ready"}
 	began := time.Now()
@@ -197,7 +198,7 @@ func TestReadinessIsAsked(t *testing.T) {
 		t.Errorf("ready after %v", took)
 	}
 	tcp := shell("tcp", "exec sleep 1000")
-	tcp.Ready = config.Probe{Kind: config.ProbeTCP, Address: freeAddress(t)}
+	tcp.Ready = config.Probe{Kind: config.ProbeTCP, Address: loopback.Free(t)}
 	tcp.StartTimeout, tcp.Keep.Restart = 2*time.Second, config.RestartNo // likewise
 	line := shell("line", "echo begin; sleep 0.2; echo 'listening on 17'; exec sleep 1000")
 	line.Ready = config.Probe{Kind: config.ProbeLog, Pattern: "listening on [0-9]+"}
@@ -215,18 +216,9 @@ func TestReadinessIsAsked(t *testing.T) {
 	}
 }
 
-func freeAddress(t *testing.T) string {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
-
 func TestSickProgramIsRestarted(t *testing.T) {
 	k := keep(t, nil)
-	address := freeAddress(t)
+	address := loopback.Free(t)
 	p := child(t, "web", "http", address)
 	p.Ready = config.Probe{Kind: config.ProbeHTTP, Address: "http://" + address + "/ready"}
 	p.Live = config.Liveness{

@@ -179,23 +179,24 @@ func (s *Socket) Bound() bool {
 	return err == nil && os.SameFile(s.path, now)
 }
 
-// Remove ends the listening, also in processes that still hold a copy, closes the
-// socket and unlinks its path, if the file there still is the one that this socket
-// was bound to. Only the last owner may call it.
+// Remove unlinks the socket's path, if the file there still is the one that it was
+// bound to, ends the listening, also in processes that still hold a copy, and
+// closes the socket. Only the last owner may call it.
+//
+// The path goes first: nobody finds a file there behind which nobody listens.
 func (s *Socket) Remove() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var err error
+	if s.path != nil {
+		err = unlink(s.address, s.path)
+		s.path = nil
+	}
 	// It fails for a datagram socket, which does not listen.
 	_ = Numbers([]syscall.Conn{s.file}, func(numbers []uintptr) error {
 		return unix.Shutdown(int(numbers[0]), unix.SHUT_RDWR)
 	})
-	err := s.file.Close()
-	if s.path == nil {
-		return err
-	}
-	bound := s.path
-	s.path = nil
-	return errors.Join(err, unlink(s.address, bound))
+	return errors.Join(err, s.file.Close())
 }
 
 // unlink removes path if it still is the file that was bound.

@@ -291,6 +291,31 @@ func TestHoldTakesOver(t *testing.T) {
 	}
 }
 
+// TestNoPathWithoutAListener: who is refused by a socket that is being removed
+// finds no file any more.
+func TestNoPathWithoutAListener(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	for range 200 {
+		s := listen(t, "unix", path)
+		left := make(chan error, 1)
+		go func() {
+			for {
+				conn, err := net.Dial("unix", path)
+				if err != nil {
+					_, err = os.Lstat(path)
+					left <- err
+					return
+				}
+				conn.Close()
+			}
+		}()
+		s.Remove()
+		if err := <-left; !errors.Is(err, os.ErrNotExist) {
+			t.Fatalf("a file is there behind which nobody listens: %v", err)
+		}
+	}
+}
+
 func TestDupKeepsModeEvenThroughFd(t *testing.T) {
 	s := listen(t, "tcp", "127.0.0.1:0")
 	f, err := inherit.Dup(s, "copy")

@@ -49,7 +49,7 @@ type Group struct{}
 func (g *Group) Name() string { return "" }
 
 // Directory is nil.
-func (g *Group) Directory() *os.File { return nil }
+func (g *Group) Directory() (*os.File, error) { return nil, nil }
 
 // Threaded is false.
 func (g *Group) Threaded() bool { return false }

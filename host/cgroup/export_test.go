@@ -33,5 +33,13 @@ func FindWith(instance, mountinfo, memberships string, controllers ...string) *T
 	return find(instance, mountinfo, memberships, controllers)
 }
 
+// Folder is the path of the group in version 2; empty if there is none.
+func (g *Group) Folder() string {
+	if len(g.list()) == 0 || !g.tracker().unified {
+		return ""
+	}
+	return g.tracker().dir
+}
+
 // KillEach is Kill as it works without cgroup.kill.
 func (g *Group) KillEach() error { return g.killEach() }

@@ -19,7 +19,6 @@ import (
 type Group struct {
 	tree *Tree
 	name string
-	dir  *os.File // of version 2; nil without it
 
 	parts atomic.Pointer[[]part] // in the order of the tree's hierarchies
 
@@ -59,24 +58,17 @@ func (g *Group) join(h *hierarchy) (old bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return old, g.add(part{hierarchy: h, dir: dir})
+	g.add(part{hierarchy: h, dir: dir})
+	return old, nil
 }
 
-func (g *Group) add(p part) error {
-	if p.unified {
-		dir, err := openDir(p.dir)
-		if err != nil {
-			return err
-		}
-		g.dir = dir
-	}
+func (g *Group) add(p part) {
 	p.controllers = p.hierarchy.controllers
 	if p.unified && len(p.controllers) > 0 {
 		p.controllers = passable(p.dir, p.controllers)
 	}
 	parts := append(slices.Clone(g.list()), p)
 	g.parts.Store(&parts)
-	return nil
 }
 
 // Name is what it was made with.
@@ -87,20 +79,24 @@ func (g *Group) Name() string {
 	return g.name
 }
 
-// Directory is the group in version 2, for SysProcAttr.CgroupFD; nil if there is
-// none. It stays the Group's own, and is valid for one start: ask again for the
-// next one. After a [Group.Kill] wait for [Group.Gone] before, or what is started is
-// killed as well.
-func (g *Group) Directory() *os.File {
-	if g == nil {
-		return nil
+// Directory opens the group in version 2, for SysProcAttr.CgroupFD of one start; nil
+// if there is none. The caller closes it: a descriptor that is kept for each group
+// makes every fork slower, for the kernel copies and closes them all. After a
+// [Group.Kill] wait for [Group.Gone] before, or what is started is killed as well.
+func (g *Group) Directory() (*os.File, error) {
+	if len(g.list()) == 0 || !g.tracker().unified {
+		return nil, nil
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.spent {
 		g.renew()
 	}
-	return g.dir
+	dir, err := openDir(g.tracker().dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the control group %s: %w", g.name, err)
+	}
+	return dir, nil
 }
 
 // Threaded tells whether [Group.Enter] does anything.
@@ -207,14 +203,5 @@ func (g *Group) discard() error {
 			return err
 		}
 	}
-	return g.close()
-}
-
-func (g *Group) close() error {
-	if g.dir == nil {
-		return nil
-	}
-	err := g.dir.Close()
-	g.dir = nil
-	return err
+	return nil
 }

@@ -132,7 +132,7 @@ func TestNamesThatAreNone(t *testing.T) {
 
 func TestNoGroupDoesNothing(t *testing.T) {
 	var g *cgroup.Group
-	if g.Name() != "" || g.Directory() != nil || g.Threaded() {
+	if g.Name() != "" || g.Folder() != "" || g.Threaded() {
 		t.Error("it is something")
 	}
 	if pids, err := g.Pids(); pids != nil || err != nil {

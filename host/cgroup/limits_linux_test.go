@@ -307,7 +307,7 @@ func TestProcessorsBeyondTheLimitAreNotHad(t *testing.T) {
 			t.Fatal("it gets no more although it may")
 		}
 	}
-	if u, err := g.Usage(); err != nil || g.Directory() != nil && u.CPU == 0 {
+	if u, err := g.Usage(); err != nil || g.Folder() != "" && u.CPU == 0 {
 		t.Errorf("got %+v, %v", u, err)
 	}
 }

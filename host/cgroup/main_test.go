@@ -188,7 +188,12 @@ func startIn(g *cgroup.Group, c *exec.Cmd) error {
 	if c.SysProcAttr == nil {
 		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	}
-	if dir := g.Directory(); dir != nil {
+	dir, err := g.Directory()
+	if err != nil {
+		return err
+	}
+	if dir != nil {
+		defer dir.Close()
 		c.SysProcAttr.UseCgroupFD, c.SysProcAttr.CgroupFD = true, int(dir.Fd())
 	}
 	if !g.Threaded() {

@@ -17,9 +17,6 @@ func settings() []string {
 //
 // While something lives in the group nothing changes. It is called with mu held.
 func (g *Group) renew() {
-	if g.dir == nil {
-		return
-	}
 	p := g.tracker()
 	kills, err := g.keep(p)
 	if err != nil || remove(p.dir) != nil {
@@ -30,18 +27,13 @@ func (g *Group) renew() {
 	if err := mkdir(p.dir); err != nil {
 		return
 	}
-	dir, err := openDir(p.dir)
-	if err != nil {
-		return
-	}
 	for _, name := range settings() {
 		if value, ok := g.kept[name]; ok {
 			// What was taken once is taken again.
 			_ = p.write(name, strings.TrimSpace(value))
 		}
 	}
-	g.dir.Close()
-	g.dir, g.spent = dir, false
+	g.spent = false
 }
 
 // keep reads what a new folder has to take over. A folder that is gone, because

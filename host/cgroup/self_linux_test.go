@@ -70,7 +70,7 @@ func liveInLeaf(args []string) error {
 	if err != nil {
 		return err
 	}
-	dir := g.Directory().Name()
+	dir := g.Folder()
 	_, err = os.Stat(path.Join(dir, file))
 	moved := groupOf(os.Getpid()) != before && path.Base(groupOf(os.Getpid())) == "self"
 	fmt.Printf("controller=%v moved=%v", err == nil, moved)
@@ -120,10 +120,10 @@ func TestOurOwnProcessesMoveIntoALeaf(t *testing.T) {
 		_ = os.WriteFile(path.Join(mountPoint(t), "cgroup.subtree_control"), []byte("-"+spare), 0)
 	})
 	outer, err := tree.Make("outer", cgroup.Limits{})
-	if err != nil || outer.Directory() == nil {
+	if err != nil || outer.Folder() == "" {
 		t.Skip("there is no version 2 that we may write to: ", err)
 	}
-	if _, err := os.Stat(path.Join(outer.Directory().Name(), file)); err != nil {
+	if _, err := os.Stat(path.Join(outer.Folder(), file)); err != nil {
 		t.Skip("the ", spare, " controller cannot be had: ", err)
 	}
 	for _, c := range []struct{ how, want string }{
@@ -171,10 +171,10 @@ func TestOurOwnProcessesMoveIntoALeaf(t *testing.T) {
 // leaf of a group that it left to us.
 func TestDelegatedGroupIsUsedFromItsLeaf(t *testing.T) {
 	outer := group(t, find(t, instance(t)), "service", cgroup.Limits{})
-	if outer.Directory() == nil {
+	if outer.Folder() == "" {
 		t.Skip("there is no version 2")
 	}
-	service := outer.Directory().Name()
+	service := outer.Folder()
 	leaf := path.Join(service, "main")
 	if err := os.Mkdir(leaf, 0o755); err != nil {
 		t.Fatal(err)
@@ -190,7 +190,7 @@ func TestDelegatedGroupIsUsedFromItsLeaf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := path.Dir(path.Dir(g.Directory().Name())); got != want {
+		if got := path.Dir(path.Dir(g.Folder())); got != want {
 			t.Errorf("marked %s: made in %s, want %s", mark, got, want)
 		}
 		if err := errors.Join(g.Remove(), tree.Close()); err != nil {

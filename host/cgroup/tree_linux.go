@@ -155,9 +155,7 @@ func (t *Tree) Open(name string) (*Group, error) {
 	g := &Group{tree: t, name: name, spent: true}
 	for _, h := range t.hierarchies {
 		if dir, ok := h.find(name + groupSuffix); ok {
-			if err := g.add(part{hierarchy: h, dir: dir}); err != nil {
-				return nil, fmt.Errorf("cannot open the control group %s: %w", name, errors.Join(err, g.close()))
-			}
+			g.add(part{hierarchy: h, dir: dir})
 		}
 	}
 	if len(g.list()) == 0 {

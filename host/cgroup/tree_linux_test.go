@@ -121,7 +121,7 @@ func TestVersionOneAlone(t *testing.T) {
 		t.Errorf("got %s", tree.Kind())
 	}
 	g := group(t, tree, "old", cgroup.Limits{})
-	if g.Directory() != nil || !g.Threaded() {
+	if g.Folder() != "" || !g.Threaded() {
 		t.Error("there is a part of version 2")
 	}
 	for range 3 {
@@ -333,10 +333,10 @@ func TestManyTreesAtOnce(t *testing.T) {
 func TestNestedGroupsGoAsWell(t *testing.T) {
 	tree := find(t, instance(t))
 	g := group(t, tree, "nest", cgroup.Limits{})
-	if g.Directory() == nil {
+	if g.Folder() == "" {
 		t.Skip("there is no version 2")
 	}
-	inner := g.Directory().Name() + "/inner"
+	inner := g.Folder() + "/inner"
 	if err := errors.Join(unix.Mkdir(inner, 0o755), unix.Mkdir(inner+"/most", 0o755)); err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,12 @@ func (s *Spawner) bear(p *Process, spec Spec, list []syscall.Conn) error {
 	if spec.Executable != nil {
 		open = append(open, spec.Executable)
 	}
-	if dir := spec.Group.Directory(); dir != nil {
+	dir, err := spec.Group.Directory()
+	if err != nil {
+		return err
+	}
+	if dir != nil {
+		defer dir.Close()
 		open = append(open, dir)
 	}
 	return inherit.Numbers(open, func(numbers []uintptr) error {

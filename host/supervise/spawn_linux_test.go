@@ -387,3 +387,40 @@ func TestQuietProcessesCostLittle(t *testing.T) {
 		t.Errorf("%d bytes for each process", each)
 	}
 }
+
+// TestManyStartsAtOnceHoldFewDescriptors: those that wait for their turn have none.
+func TestManyStartsAtOnceHoldFewDescriptors(t *testing.T) {
+	const starts, kept, preparing = 100, 3, 40 // kept: two pipes and the pidfd
+	s := spawner(t)
+	before := descriptors(t)
+	spec := supervise.Spec{Path: "/bin/sleep", Args: []string{"sleep", "1000"}}
+	var all sync.WaitGroup
+	for i := range starts {
+		all.Go(func() {
+			spec := spec
+			spec.Name = fmt.Sprint("sleep-", i)
+			spec.Stdout, spec.Stderr = newLines().sink(), newLines().sink()
+			start(t, s, spec)
+		})
+	}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		all.Wait()
+	}()
+	most := 0
+	for running := true; running; {
+		select {
+		case <-over:
+			running = false
+		default:
+		}
+		most = max(most, descriptors(t)-before)
+	}
+	if most > starts*kept+preparing {
+		t.Errorf("%d descriptors at a time, for %d processes", most, starts)
+	}
+	if most < starts*kept {
+		t.Errorf("only %d descriptors were seen", most)
+	}
+}

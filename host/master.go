@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -71,10 +72,10 @@ type master struct {
 	lifeline  *os.File   // to the launcher; nil if there is none
 	herald    *herald    // to whoever started it in the background; nil if nobody did
 
-	dirty     chan struct{} // capacity 1: state.json is to be written
-	writing   sync.Mutex    // of state.json; guards the following
-	written   []byte        // what it says
-	entrusted bool          // a successor writes it
+	dirty     chan struct{}     // capacity 1: state.json is to be written
+	writing   sync.Mutex        // of state.json; guards the following
+	written   [sha256.Size]byte // of what it says
+	entrusted bool              // a successor writes it
 
 	callers *callers
 	signals chan os.Signal
@@ -221,7 +222,10 @@ const settleAfter = 2 * time.Second
 // settle gives the memory back that the start has taken and nobody needs again.
 func settle(ctx context.Context) {
 	if wait(ctx, settleAfter) {
-		runtime.GC() // what pools hold goes with the second collection only
+		// What pools hold goes with the second collection only, and each one halves the
+		// stacks that have become too large; debug.FreeOSMemory is the third.
+		runtime.GC()
+		runtime.GC()
 		debug.FreeOSMemory()
 	}
 }

@@ -1,8 +1,8 @@
 package host
 
 import (
-	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -163,20 +163,21 @@ func (m *master) writeState() error {
 	if err != nil {
 		return fmt.Errorf("cannot write down what there is: %w", err)
 	}
-	if bytes.Equal(text, m.written) {
+	sum := sha256.Sum256(text)
+	if sum == m.written {
 		return nil
 	}
 	if err := m.dir.WriteState(json.RawMessage(text)); err != nil {
 		return err
 	}
-	m.written = text
+	m.written = sum
 	return nil
 }
 
 // rewriteState is writeState after state.json has vanished.
 func (m *master) rewriteState() error {
 	m.writing.Lock()
-	m.written = nil
+	m.written = [sha256.Size]byte{}
 	m.writing.Unlock()
 	return m.writeState()
 }

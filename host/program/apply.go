@@ -19,13 +19,14 @@ import (
 // stopped and scale are what is remembered from before (see [Set.Wanted]); they
 // count for programs that are new to the Set. The results are those of the programs
 // that were touched.
+//
+// The programs are kept as they are given: nobody may change them afterwards.
 func (s *Set) Apply(ctx context.Context, programs []config.Program, groups []config.Group, stopped map[string]bool, scale map[string]int) []Result {
 	select {
 	case s.applying <- struct{}{}:
 	case <-ctx.Done():
 		return []Result{{Err: context.Cause(ctx)}}
 	}
-	programs = slices.Clone(programs) // definitions are kept and must not change
 	done := make(chan []Result, 1)
 	s.options.Group.Go("configuration", func(context.Context) {
 		defer func() { <-s.applying }()

@@ -125,7 +125,9 @@ func (m *master) noteChange(Event, ctl.Event) {
 	}
 }
 
-// keepState writes state.json soon after changes, until ctx ends.
+// keepState writes state.json soon after changes, until ctx ends. Not at once: a
+// change seldom comes alone, and an end should not take the processor from the start
+// that follows.
 func (m *master) keepState(ctx context.Context) {
 	for {
 		select {
@@ -133,9 +135,16 @@ func (m *master) keepState(ctx context.Context) {
 			return
 		case <-m.dirty:
 		}
+		if !wait(ctx, noteInterval) {
+			return
+		}
+		select {
+		case <-m.dirty:
+		default:
+		}
 		began := time.Now()
 		m.noteNow()
-		if !wait(ctx, max(noteInterval, noteShare*time.Since(began))) {
+		if !wait(ctx, noteShare*time.Since(began)) {
 			return
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -38,7 +39,7 @@ func storm(t *testing.T, random *rand.Rand) {
 		t.Errorf("it hangs: %+v\n%s", s.set.Programs(false), s.take())
 	})
 	defer hangs.Stop()
-	s.set.Apply(t.Context(), s.config, s.groups, nil, nil)
+	s.set.Apply(t.Context(), slices.Clone(s.config), s.groups, nil, nil)
 
 	var commands sync.WaitGroup
 	for range 8 {

@@ -95,7 +95,7 @@ func (s *Session) fillRequest(ctx context.Context, m *message.Message, body any,
 	if m.Method == "" {
 		return status.New(status.WriteFailed, "the method is empty")
 	}
-	m.Meta = o.meta.Clone()
+	m.Meta, m.Filters = o.meta.Clone(), o.filters
 	if deadline, ok := ctx.Deadline(); ok {
 		ms := int64(math.Ceil(float64(time.Until(deadline)) / float64(time.Millisecond)))
 		m.Meta.Set(metaTimeout, strconv.FormatInt(max(ms, 1), 10))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/rpc/codec"
+	"github.com/dserver/dserver/rpc/filter"
 	"github.com/dserver/dserver/rpc/proto"
 	"github.com/dserver/dserver/rpc/proto/raw"
 	"github.com/dserver/dserver/rpc/transport"
@@ -21,6 +22,7 @@ type Config struct {
 
 	Proto      proto.Factory         // how messages are written; default raw
 	Codecs     []codec.Codec         // for bodies, the first is the default; default JSON
+	Filters    []filter.Filter       // that messages may have; default none
 	Transports []transport.Transport // for Dial, Client and Listen; default tcp and unix
 
 	// HandlerTimeout is how long a handler may take before its caller is told
@@ -28,8 +30,15 @@ type Config struct {
 	HandlerTimeout time.Duration
 }
 
-// normalise gives a copy with the defaults filled in, and its sets.
-func (c Config) normalise() (Config, *codec.Registry, *transport.Set, error) {
+// sets are what an endpoint looks up by ids and names.
+type sets struct {
+	codecs     *codec.Registry
+	filters    *filter.Registry
+	transports *transport.Set
+}
+
+// normalise gives a copy with the defaults filled in.
+func (c Config) normalise() (Config, error) {
 	if c.Name == "" {
 		c.Name = "rpc"
 	}
@@ -46,16 +55,20 @@ func (c Config) normalise() (Config, *codec.Registry, *transport.Set, error) {
 		c.Transports = []transport.Transport{tcp.Transport{}, unix.Transport{}}
 	}
 	if c.HandlerTimeout < 0 {
-		return c, nil, nil, fmt.Errorf("HandlerTimeout is %v, it must not be negative", c.HandlerTimeout)
+		return c, fmt.Errorf("HandlerTimeout is %v, it must not be negative", c.HandlerTimeout)
 	}
 	var err error
-	if c.Limits, err = c.Limits.normalise(); err != nil {
-		return c, nil, nil, err
+	c.Limits, err = c.Limits.normalise()
+	return c, err
+}
+
+func (c Config) sets() (s sets, err error) {
+	if s.codecs, err = codec.NewRegistry(c.Codecs...); err != nil {
+		return s, err
 	}
-	codecs, err := codec.NewRegistry(c.Codecs...)
-	if err != nil {
-		return c, nil, nil, err
+	if s.filters, err = filter.NewRegistry(c.Filters...); err != nil {
+		return s, err
 	}
-	transports, err := transport.NewSet(c.Transports...)
-	return c, codecs, transports, err
+	s.transports, err = transport.NewSet(c.Transports...)
+	return s, err
 }

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/dserver/dserver/rpc/message"
 )
@@ -9,7 +10,7 @@ import (
 // Context is what a handler gets. As a context.Context it ends when the handler
 // has returned, at the caller's deadline, when the caller cancels, and with the
 // session; that of a PUSH does not end with its session, only with the endpoint.
-// It may be used from other goroutines; SetMeta must not be called by two at once.
+// It may be used from other goroutines; SetMeta and AddFilter must not be called by two at once.
 type Context interface {
 	context.Context
 	// Session is where the message came from; the handler may call back on it.
@@ -22,6 +23,9 @@ type Context interface {
 	Metadata() *message.Meta
 	// SetMeta adds metadata to the reply.
 	SetMeta(key, value string)
+	// AddFilter puts the reply through one more filter, inside those of the request,
+	// which it has anyway. An id that is not among Config.Filters is refused.
+	AddFilter(id byte) error
 }
 
 var _ Context = (*inbound)(nil)
@@ -31,3 +35,11 @@ func (in *inbound) Method() string            { return in.method }
 func (in *inbound) Meta(key string) string    { return in.meta.Value(key) }
 func (in *inbound) Metadata() *message.Meta   { return &in.meta }
 func (in *inbound) SetMeta(key, value string) { in.replyMeta.Set(key, value) }
+
+func (in *inbound) AddFilter(id byte) error {
+	if _, ok := in.session.e.filters.Lookup(id); !ok {
+		return fmt.Errorf("cannot add filter %q: it is not registered", id)
+	}
+	in.filters = append(in.filters, id)
+	return nil
+}

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -95,7 +96,7 @@ func (s *Session) newInbound(r *route, m *message.Message) *inbound {
 	in := &inbound{
 		session: s, route: r, started: time.Now(),
 		seq: m.Seq, push: r.push, method: m.Method, codec: m.Codec,
-		meta: m.Meta.Clone(), body: append([]byte(nil), m.Body...), size: len(m.Body),
+		meta: m.Meta.Clone(), filters: bytes.Clone(m.Filters), body: append([]byte(nil), m.Body...), size: len(m.Body),
 	}
 	timeout := r.timeout
 	if timeout == 0 {
@@ -131,7 +132,7 @@ func (s *Session) refuse(m *message.Message, st *status.Status) {
 		s.e.warns.log(s.log(), "push dropped", "method", m.Method, "status", st.Error())
 		return
 	}
-	answer := message.Message{Type: message.Reply, Seq: m.Seq, Status: st}
+	answer := message.Message{Type: message.Reply, Seq: m.Seq, Status: st, Filters: m.Filters}
 	if err := s.send(context.Background(), waitNever, &answer); errors.Is(err, errFull) {
 		s.log().Warn("closing session", "error", err)
 		s.end(err)

@@ -23,7 +23,8 @@
 // An [Endpoint] has routes and sessions. A [Session] is one connection to one
 // peer; a [Client] is an address that always has a session when it is needed.
 // Below them messages (package message) become bytes by a protocol (proto), their
-// bodies by a codec (codec), and travel over a transport (transport).
+// bodies by a codec (codec); filters (filter) may change them on the way, compress
+// them for example, and they travel over a transport (transport).
 //
 // # Promises
 //

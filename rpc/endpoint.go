@@ -13,20 +13,17 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/internal/group"
-	"github.com/dserver/dserver/rpc/codec"
 	"github.com/dserver/dserver/rpc/status"
-	"github.com/dserver/dserver/rpc/transport"
 )
 
 // Endpoint has routes, accepts and dials sessions, and closes them all. Make one
 // with [New] and end it with Shutdown or Close.
 type Endpoint struct {
-	config     Config
-	limits     Limits
-	log        *slog.Logger
-	codecs     *codec.Registry
-	transports *transport.Set
-	router     router
+	config Config
+	limits Limits
+	log    *slog.Logger
+	sets
+	router router
 
 	workers *workers     // handlers and other short work
 	group   *group.Group // accept loops, session readers, dialling
@@ -50,12 +47,16 @@ type Endpoint struct {
 
 // New checks the configuration and makes an endpoint. It starts nothing.
 func New(c Config) (*Endpoint, error) {
-	c, codecs, transports, err := c.normalise()
+	c, err := c.normalise()
+	if err != nil {
+		return nil, fmt.Errorf("cannot make an endpoint: %w", err)
+	}
+	sets, err := c.sets()
 	if err != nil {
 		return nil, fmt.Errorf("cannot make an endpoint: %w", err)
 	}
 	e := &Endpoint{
-		config: c, limits: c.Limits, codecs: codecs, transports: transports,
+		config: c, limits: c.Limits, sets: sets,
 		log:      c.Logger.With("endpoint", c.Name),
 		workers:  newWorkers(),
 		drained:  make(chan struct{}),

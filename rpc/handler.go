@@ -105,7 +105,7 @@ func (in *inbound) reply(result any, err error) {
 		in.answer(st)
 		return
 	}
-	m := message.Message{Type: message.Reply, Seq: in.seq, Meta: in.replyMeta, Codec: in.replyCodec()}
+	m := message.Message{Type: message.Reply, Seq: in.seq, Meta: in.replyMeta, Codec: in.replyCodec(), Filters: in.filters}
 	m.Body, err = in.session.e.encode(m.Codec, result)
 	if err != nil {
 		in.answer(in.incident(status.InternalServerError, fmt.Errorf("cannot encode the reply: %w", err)))
@@ -131,7 +131,7 @@ func (in *inbound) answer(st *status.Status) {
 
 // sendStatus sends the metadata along unless it is what does not fit.
 func (in *inbound) sendStatus(st *status.Status, meta message.Meta) error {
-	m := message.Message{Type: message.Reply, Seq: in.seq, Status: st, Meta: meta}
+	m := message.Message{Type: message.Reply, Seq: in.seq, Status: st, Meta: meta, Filters: in.filters}
 	err := in.session.send(context.Background(), in.session.e.limits.ReplyTime, &m)
 	if status.CodeOf(err) == status.WriteFailed && m.Meta.Len() > 0 {
 		m.Meta = message.Meta{}

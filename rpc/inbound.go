@@ -20,13 +20,14 @@ type inbound struct {
 	route   *route
 	started time.Time
 
-	seq    int32
-	push   bool
-	method string
-	meta   message.Meta
-	codec  byte
-	body   []byte // its own
-	size   int    // of body, as counted by the endpoint
+	seq     int32
+	push    bool
+	method  string
+	meta    message.Meta
+	codec   byte
+	filters []byte // its own, and those of the reply
+	body    []byte // its own
+	size    int    // of body, as counted by the endpoint
 
 	replyMeta message.Meta
 	answered  atomic.Bool // who sets it sends the reply

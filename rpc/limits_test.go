@@ -13,6 +13,8 @@ import (
 
 	"github.com/dserver/dserver/rpc"
 	"github.com/dserver/dserver/rpc/codec"
+	"github.com/dserver/dserver/rpc/filter"
+	"github.com/dserver/dserver/rpc/filter/md5"
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/status"
 	"github.com/dserver/dserver/rpc/transport"
@@ -26,6 +28,7 @@ func TestConfigIsCheckedAtTheDoor(t *testing.T) {
 	}{
 		{rpc.Config{HandlerTimeout: -1}, "HandlerTimeout"},
 		{rpc.Config{Codecs: []codec.Codec{codec.JSON{}, codec.JSON{}}}, "codec"},
+		{rpc.Config{Filters: []filter.Filter{md5.Filter{}, md5.Filter{}}}, "filter"},
 		{rpc.Config{Transports: []transport.Transport{tcp.Transport{}, tcp.Transport{}}}, "tcp"},
 	}
 	limits := reflect.TypeFor[rpc.Limits]()

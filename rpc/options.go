@@ -12,6 +12,7 @@ type CallOption func(*callOptions)
 type callOptions struct {
 	meta       message.Meta
 	codec      byte
+	filters    []byte
 	replyMeta  *message.Meta
 	idempotent bool
 }
@@ -32,6 +33,14 @@ func WithMeta(key, value string) CallOption {
 // endpoint's default.
 func WithCodec(id byte) CallOption {
 	return func(o *callOptions) { o.codec = id }
+}
+
+// WithFilters sends the message through the filters of these ids, the first being the
+// outermost. The reply comes through them as well. Each must be among Config.Filters
+// on both sides: one that is not here fails the call, one that is not there ends the
+// session.
+func WithFilters(ids ...byte) CallOption {
+	return func(o *callOptions) { o.filters = ids }
 }
 
 // WithReplyMeta stores the metadata of the reply in m, also that of an error.

@@ -78,7 +78,7 @@ func newSession(e *Endpoint, conn net.Conn, dialed bool, watch watcher) *Session
 // setUpProto makes the session's Proto and the reader and encoder that suit it.
 func (s *Session) setUpProto() {
 	limits := s.e.limits
-	stream := proto.Stream{Limits: proto.Limits{Message: limits.Message, Metadata: limits.Metadata}, Peer: s.peer}
+	stream := proto.Stream{Limits: proto.Limits{Message: limits.Message, Metadata: limits.Metadata}, Peer: s.peer, Filters: s.e.filters}
 	source, buffered := newStreamReader(s.conn, limits.Message, limits.FrameTime)
 	memory := s.enc.useMemory()
 	stream.Reader, stream.Writer = buffered, memory

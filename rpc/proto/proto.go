@@ -2,10 +2,10 @@ package proto
 
 import (
 	"bufio"
-	"errors"
 	"io"
 	"sync/atomic"
 
+	"github.com/dserver/dserver/rpc/filter"
 	"github.com/dserver/dserver/rpc/message"
 )
 
@@ -44,16 +44,21 @@ type Stream struct {
 	Writer io.Writer     // into memory: never blocks, never fails
 	Limits Limits
 	Peer   *Peer
+	// Filters are those of the endpoint; nil is none. A message that names another one
+	// cannot be written, and ends the session that reads it.
+	Filters *filter.Registry
 }
 
 // Limits bound what one message may cost, both ways.
 type Limits struct {
-	Message  int // bytes of a frame as its size field counts them
+	// Message is how many bytes a frame has at most, as its size field counts them, and
+	// how many what it is without its filters.
+	Message  int
 	Metadata int // bytes of the metadata text
 }
 
 // ErrTooLarge is what a Proto wraps when a message exceeds its limits.
-var ErrTooLarge = errors.New("message exceeds the limit")
+var ErrTooLarge = filter.ErrTooLarge
 
 // Peer collects what the bytes reveal about the other side. It may be used from
 // any goroutine.

@@ -12,31 +12,59 @@ import (
 )
 
 // AppendFrame appends m. It refuses a method over 255 bytes, metadata over the
-// limit, a frame over the limit, and filters; a status that is too long is cut.
+// limit, a frame over the limit, before and after its filters, more than 255 of these
+// and unknown ones; a status that is too long is cut.
 func (p *Proto) AppendFrame(dst []byte, m *message.Message) ([]byte, error) {
 	if len(m.Method) > maxText8 {
 		return dst, fmt.Errorf("cannot write a method of %d bytes, the most is %d", len(m.Method), maxText8)
 	}
-	if len(m.Filters) > 0 {
-		return dst, fmt.Errorf("cannot write with filter %q: it is not registered", m.Filters[0])
+	if len(m.Filters) > maxText8 {
+		return dst, fmt.Errorf("cannot write with %d filters, the most is %d", len(m.Filters), maxText8)
 	}
 	start := len(dst)
-	out := append(dst, 0, 0, 0, 0, version, 0)
-	out = p.appendSeqToMethod(out, m)
-	out = p.appendStatus(out, m.Status)
-	out, err := p.appendMeta(out, m)
+	out := append(dst, 0, 0, 0, 0, version, byte(len(m.Filters)))
+	out = append(out, m.Filters...)
+	out, err := p.appendFiltered(out, m)
 	if err != nil {
 		return dst, err
 	}
-	out = append(out, m.Codec)
-	out = append(out, m.Body...)
-
 	m.Size = len(out) - start
 	if limit := p.stream.Limits.Message; limit > 0 && m.Size > limit || m.Size > 1<<32-1 {
 		return dst, fmt.Errorf("cannot write %d bytes, the most is %d: %w", m.Size, limit, proto.ErrTooLarge)
 	}
 	binary.BigEndian.PutUint32(out[start:], uint32(m.Size))
 	return out, nil
+}
+
+// appendFiltered appends the payload behind its filters.
+func (p *Proto) appendFiltered(dst []byte, m *message.Message) ([]byte, error) {
+	if len(m.Filters) == 0 {
+		return p.appendPayload(dst, m)
+	}
+	payload, err := p.appendPayload(nil, m)
+	if err != nil {
+		return dst, err
+	}
+	// What its reader would refuse once it is unpacked is not sent.
+	if limit := p.stream.Limits.Message; limit > 0 && len(payload) > limit {
+		return dst, fmt.Errorf("cannot write %d bytes, the most is %d: %w", len(payload), limit, proto.ErrTooLarge)
+	}
+	out, err := p.stream.Filters.AppendPack(dst, payload, m.Filters)
+	if err != nil {
+		return dst, fmt.Errorf("cannot write: %w", err)
+	}
+	return out, nil
+}
+
+func (p *Proto) appendPayload(dst []byte, m *message.Message) ([]byte, error) {
+	dst = p.appendSeqToMethod(dst, m)
+	dst = p.appendStatus(dst, m.Status)
+	dst, err := p.appendMeta(dst, m)
+	if err != nil {
+		return dst, err
+	}
+	dst = append(dst, m.Codec)
+	return append(dst, m.Body...), nil
 }
 
 func (p *Proto) appendSeqToMethod(dst []byte, m *message.Message) []byte {

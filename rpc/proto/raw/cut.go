@@ -48,10 +48,16 @@ func (p *Proto) parse(frame []byte, m *message.Message) error {
 	if headerSize+filters > len(frame) {
 		return fmt.Errorf("total is below the %d bytes of header and filters", headerSize+filters)
 	}
-	if filters > 0 {
-		return fmt.Errorf("filter %q is not registered", frame[headerSize])
+	m.Filters = frame[headerSize : headerSize+filters]
+	payload, err := p.stream.Filters.Unpack(frame[headerSize+filters:], m.Filters, p.stream.Limits.Message)
+	if err != nil {
+		return err
 	}
-	f := fields{rest: frame[headerSize:]}
+	return p.parsePayload(payload, m)
+}
+
+func (p *Proto) parsePayload(payload []byte, m *message.Message) error {
+	f := fields{rest: payload}
 	seq := f.short("seq")
 	m.Type = message.Type(f.byte("type"))
 	method := f.short("method")

@@ -64,7 +64,8 @@ func TestBadFramesAreRefusedByTheNameOfTheField(t *testing.T) {
 		{"total below header", "00000005 01", "total is 5, below"},
 		{"total below filters", "00000006 01 05", "total is below the 11 bytes of header and filters"},
 		{"F2 all ones", "ffffffff", "total is 4294967295, the most is 1024"},
-		{"filter", "00000007 01 01 7a", "filter 'z' is not registered"},
+		{"unknown filter", "00000007 01 01 3f", "filter '?' is not registered"},
+		{"broken filter", "00000007 01 01 7a", "filter gzip: cannot decompress"},
 		{"nothing inside", "00000006 01 00", "seq length needs 1 bytes, the frame has 0 left"},
 		{"seq past the end", "00000008 01 00 09 31", "seq needs 9 bytes, the frame has 1 left"},
 		{"no type", "00000008 01 00 01 31", "type needs 1 bytes"},
@@ -138,7 +139,9 @@ func TestWriterRefusesWhatTheFrameCannotCarry(t *testing.T) {
 		want string
 	}{
 		{"method", message.Message{Method: strings.Repeat("m", 256)}, "method of 256 bytes"},
-		{"filter", message.Message{Filters: []byte("z")}, "filter 'z'"},
+		{"filter", message.Message{Filters: []byte("z?")}, "cannot write: filter '?' is not registered"},
+		{"filters", message.Message{Filters: bytes.Repeat([]byte("5"), 256)}, "256 filters, the most is 255"},
+		{"size before the filters", message.Message{Filters: []byte("z"), Body: make([]byte, 1024)}, "the most is 1024"},
 		{"size", message.Message{Body: make([]byte, 1024)}, "the most is 1024"},
 	}
 	p := newProto(raw.Options{}, proto.Limits{Message: 1024})

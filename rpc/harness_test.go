@@ -14,6 +14,7 @@ import (
 
 	"github.com/dserver/dserver/rpc"
 	"github.com/dserver/dserver/rpc/proto"
+	"github.com/dserver/dserver/rpc/proto/pb"
 	"github.com/dserver/dserver/rpc/proto/raw"
 	"github.com/dserver/dserver/rpc/status"
 	"github.com/dserver/dserver/rpc/transport"
@@ -70,6 +71,7 @@ func combinations() []combination {
 	}{
 		{"raw", raw.New},
 		{"classic", raw.Options{Classic: true}.New},
+		{"pb", pb.New},
 		{"lines", newLineProto},
 	}
 	addresses := []struct {

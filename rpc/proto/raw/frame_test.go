@@ -43,7 +43,7 @@ func TestOnlyAnEmptyStatusShowsAPeerOfOurs(t *testing.T) {
 // A frame of bytes may come in any pieces; none is read before it is complete,
 // and nothing of the next one is touched.
 func TestCutFrameWaitsForTheWholeFrame(t *testing.T) {
-	p := newProto(raw.Options{}, proto.Limits{})
+	p := newProto(t, raw.Options{}, proto.Limits{})
 	frame := encode(t, raw.Options{}, &message.Message{Seq: 1, Type: message.Call, Method: "/a", Body: []byte("body")})
 	for i := range frame {
 		if n, err := p.CutFrame(frame[:i], new(message.Message)); n != 0 || err != nil {
@@ -81,7 +81,7 @@ func TestBadFramesAreRefusedByTheNameOfTheField(t *testing.T) {
 		{"metadata no object", "00000011 01 00 01 31 01 00 0000 0002 5b5d 00", "cannot read metadata: not a JSON object"},
 		{"metadata cut", "00000010 01 00 01 31 01 00 0000 0001 7b 00", "cannot read metadata"},
 	}
-	p := newProto(raw.Options{}, proto.Limits{Message: 1024})
+	p := newProto(t, raw.Options{}, proto.Limits{Message: 1024})
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			frame := unhex(t, strings.ReplaceAll(test.frame, " ", ""))
@@ -103,7 +103,7 @@ func TestReaderIsTolerantWhereOlderOnesAre(t *testing.T) {
 		{"null metadata", "00000013 01 00 01 31 01 00 0000 0004 6e756c6c 00", 1},
 		{"null status", "00000015 01 00 01 31 01 00 0004 6e756c6c 0002 7b7d 00", 1},
 	}
-	p := newProto(raw.Options{}, proto.Limits{})
+	p := newProto(t, raw.Options{}, proto.Limits{})
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			frame := unhex(t, strings.ReplaceAll(test.frame, " ", ""))
@@ -119,7 +119,7 @@ func TestReaderIsTolerantWhereOlderOnesAre(t *testing.T) {
 }
 
 func TestF37MetadataOver65535IsAnErrorAndNothingIsWritten(t *testing.T) {
-	p := newProto(raw.Options{}, proto.Limits{Metadata: 1 << 20})
+	p := newProto(t, raw.Options{}, proto.Limits{Metadata: 1 << 20})
 	m := &message.Message{Seq: 1, Type: message.Call, Method: "/a"}
 	m.Meta.Set("k", strings.Repeat("v", 65535-len(`{"k":""}`)))
 	if _, err := p.AppendFrame(nil, m); err != nil {
@@ -144,7 +144,7 @@ func TestWriterRefusesWhatTheFrameCannotCarry(t *testing.T) {
 		{"size before the filters", message.Message{Filters: []byte("z"), Body: make([]byte, 1024)}, "the most is 1024"},
 		{"size", message.Message{Body: make([]byte, 1024)}, "the most is 1024"},
 	}
-	p := newProto(raw.Options{}, proto.Limits{Message: 1024})
+	p := newProto(t, raw.Options{}, proto.Limits{Message: 1024})
 	for _, test := range tests {
 		if dst, err := p.AppendFrame(nil, &test.m); err == nil || len(dst) > 0 || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %d bytes, %v", test.name, len(dst), err)
@@ -166,7 +166,7 @@ func TestLongStatusIsCutOnARuneBoundary(t *testing.T) {
 		{"both", status.Status{Code: 7, Msg: long, Cause: long}, false},
 		{"details", status.Status{Code: 7, Msg: "short", Cause: "short", Details: []byte(`"` + long[:2] + strings.Repeat("d", 70000) + `"`)}, true},
 	}
-	p := newProto(raw.Options{}, proto.Limits{})
+	p := newProto(t, raw.Options{}, proto.Limits{})
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			st := test.st

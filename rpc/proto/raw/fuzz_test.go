@@ -2,35 +2,23 @@ package raw_test
 
 import (
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/proto"
+	"github.com/dserver/dserver/rpc/proto/prototest"
 	"github.com/dserver/dserver/rpc/proto/raw"
 )
 
 // FuzzCutFrame: no input panics, and what was read is written and read again as
 // the same message.
 func FuzzCutFrame(f *testing.F) {
-	file, err := os.ReadFile("testdata/rawproto.json")
-	if err != nil {
-		f.Fatal(err)
-	}
-	var list []vector
-	if err := json.Unmarshal(file, &list); err != nil {
-		f.Fatal(err)
-	}
-	for _, v := range list {
-		if b, err := hex.DecodeString(v.Hex); err == nil {
-			f.Add(b)
-		}
+	for _, v := range prototest.Read(f, "rawproto.json") {
+		f.Add(v.Frame(f))
 	}
 	limits := proto.Limits{Message: 1 << 20, Metadata: 1 << 16}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		p := newProto(raw.Options{}, limits)
+		p := newProto(t, raw.Options{}, limits)
 		var first message.Message
 		n, err := p.CutFrame(in, &first)
 		if n < 0 || n > len(in) || (err != nil && n != 0) {

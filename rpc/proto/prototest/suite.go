@@ -1,0 +1,130 @@
+package prototest
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"maps"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/dserver/dserver/rpc/filter"
+	"github.com/dserver/dserver/rpc/filter/aes"
+	"github.com/dserver/dserver/rpc/filter/gzip"
+	"github.com/dserver/dserver/rpc/filter/md5"
+	"github.com/dserver/dserver/rpc/message"
+	"github.com/dserver/dserver/rpc/proto"
+)
+
+// Suite is a protocol in its two forms.
+type Suite struct {
+	List    string        // file of the vectors
+	Default proto.Factory // as the endpoint uses it
+	Classic proto.Factory // whose bytes are those of older writers
+	// Recovered are the vectors that show a defect of their writer and are understood
+	// all the same.
+	Recovered []string
+}
+
+// Run checks every vector, and logs how many there are of each class.
+func (s Suite) Run(t *testing.T) {
+	var encoded, decoded, recovered, survived int
+	for _, v := range Read(t, s.List) {
+		t.Run(v.Name, func(t *testing.T) {
+			frame := v.Frame(t)
+			if !v.RoundTrip {
+				s.checkSurvives(t, frame)
+				if survived++; slices.Contains(s.Recovered, v.Name) {
+					s.checkDecodes(t, v, frame)
+					recovered++
+				}
+				return
+			}
+			s.checkDecodes(t, v, frame)
+			s.checkDecodes(t, v, Encode(t, s.Default, v.Message(t)))
+			if decoded++; v.DecodeOnly {
+				return
+			}
+			if got := Encode(t, s.Classic, v.Message(t)); !bytes.Equal(got, frame) {
+				t.Errorf("the classic form is\n%x, want\n%x", clip(got), clip(frame))
+			}
+			encoded++
+		})
+	}
+	t.Logf("%s: %d encoded, %d decoded, %d defects survived, %d of them understood", s.List, encoded, decoded, survived, recovered)
+}
+
+func clip(b []byte) []byte { return b[:min(len(b), 200)] }
+
+// Filters are those that older writers have, with the key of the vectors.
+func Filters(t testing.TB) *filter.Registry {
+	t.Helper()
+	compress, err := gzip.New(gzip.Default)
+	encrypt, errKey := aes.New([]byte("0123456789abcdef"))
+	r, errSet := filter.NewRegistry(md5.Filter{}, compress, encrypt)
+	if err := errors.Join(err, errKey, errSet); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// Encode gives the frame of m, which must be as long as m.Size says.
+func Encode(t testing.TB, form proto.Factory, m *message.Message) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := form(proto.Stream{Writer: &out, Filters: Filters(t)}).Pack(m); err != nil {
+		t.Fatal(err)
+	}
+	if m.Size != out.Len() {
+		t.Errorf("Size is %d for a frame of %d bytes", m.Size, out.Len())
+	}
+	return out.Bytes()
+}
+
+func (s Suite) checkDecodes(t *testing.T, v Vector, frame []byte) {
+	t.Helper()
+	var m message.Message
+	in := bufio.NewReader(bytes.NewReader(frame))
+	if err := s.Default(proto.Stream{Reader: in, Filters: Filters(t)}).Unpack(&m); err != nil {
+		t.Fatal(err)
+	}
+	if in.Buffered() > 0 {
+		t.Errorf("%d bytes of the frame are left", in.Buffered())
+	}
+	checkHeader(t, &m, v.Message(t), len(frame))
+	if want := v.Message(t); !bytes.Equal(m.Body, want.Body) {
+		t.Errorf("got body %x, want %x", clip(m.Body), clip(want.Body))
+	}
+}
+
+func checkHeader(t *testing.T, got, want *message.Message, size int) {
+	t.Helper()
+	if got.Seq != want.Seq || got.Type != want.Type || got.Method != want.Method || got.Codec != want.Codec || got.Size != size {
+		t.Errorf("got header %+v, want %+v", got, want)
+	}
+	if !bytes.Equal(got.Filters, want.Filters) {
+		t.Errorf("got filters %q, want %q", got.Filters, want.Filters)
+	}
+	if !maps.Equal(maps.Collect(got.Meta.All()), maps.Collect(want.Meta.All())) {
+		t.Errorf("got metadata %v, want %v", got.Meta, want.Meta)
+	}
+	if (got.Status == nil) != (want.Status == nil) || got.Status.Error() != want.Status.Error() {
+		t.Errorf("got status %v, want %v", got.Status, want.Status)
+	}
+}
+
+// checkSurvives: whatever the bytes are, they cost no more than themselves.
+func (s Suite) checkSurvives(t *testing.T, frame []byte) {
+	t.Helper()
+	in := bufio.NewReader(bytes.NewReader(frame))
+	p := s.Default(proto.Stream{Reader: in, Filters: Filters(t)})
+	var before, after runtime.MemStats
+	var m message.Message
+	runtime.ReadMemStats(&before)
+	err := p.Unpack(&m)
+	runtime.ReadMemStats(&after)
+	if got, most := after.TotalAlloc-before.TotalAlloc, uint64(2*len(frame)+4096); got > most {
+		t.Errorf("decoding %d bytes allocated %d (error: %v)", len(frame), got, err)
+	}
+}

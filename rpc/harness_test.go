@@ -14,6 +14,7 @@ import (
 
 	"github.com/dserver/dserver/rpc"
 	"github.com/dserver/dserver/rpc/proto"
+	"github.com/dserver/dserver/rpc/proto/json"
 	"github.com/dserver/dserver/rpc/proto/pb"
 	"github.com/dserver/dserver/rpc/proto/raw"
 	"github.com/dserver/dserver/rpc/status"
@@ -50,6 +51,7 @@ type bed struct {
 	clientLog *logBook
 	address   string
 	proto     proto.Factory
+	textOnly  bool // its protocol carries bodies of UTF-8 only
 }
 
 // config is for further endpoints that shall speak with those of the bed.
@@ -61,6 +63,7 @@ func (b *bed) config() rpc.Config {
 type combination struct {
 	name    string
 	proto   proto.Factory
+	text    bool // bodies must be UTF-8
 	address func(t *testing.T) string
 }
 
@@ -68,11 +71,13 @@ func combinations() []combination {
 	protos := []struct {
 		name string
 		make proto.Factory
+		text bool
 	}{
-		{"raw", raw.New},
-		{"classic", raw.Options{Classic: true}.New},
-		{"pb", pb.New},
-		{"lines", newLineProto},
+		{"raw", raw.New, false},
+		{"classic", raw.Options{Classic: true}.New, false},
+		{"pb", pb.New, false},
+		{"json", json.New, true},
+		{"lines", newLineProto, false},
 	}
 	addresses := []struct {
 		name string
@@ -85,7 +90,7 @@ func combinations() []combination {
 	var list []combination
 	for _, p := range protos {
 		for _, a := range addresses {
-			list = append(list, combination{p.name + "/" + a.name, p.make, a.make})
+			list = append(list, combination{p.name + "/" + a.name, p.make, p.text, a.make})
 		}
 	}
 	return list
@@ -97,7 +102,9 @@ func everywhere(t *testing.T, c rpc.Config, body func(t *testing.T, b *bed)) {
 		t.Run(cell.name, func(t *testing.T) {
 			c := c
 			c.Proto = cell.proto
-			body(t, newBed(t, c, c, cell.address(t)))
+			b := newBed(t, c, c, cell.address(t))
+			b.textOnly = cell.text
+			body(t, b)
 		})
 	}
 }

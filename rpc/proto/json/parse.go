@@ -1,0 +1,111 @@
+package json
+
+import (
+	"bytes"
+	stdjson "encoding/json"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/dserver/dserver/rpc/codec"
+	"github.com/dserver/dserver/rpc/internal/gotext"
+	"github.com/dserver/dserver/rpc/message"
+	"github.com/dserver/dserver/rpc/status"
+)
+
+// text is a message as JSON. Status, metadata and body are strings, or the JSON that
+// others put in their place.
+type text struct {
+	Version       *int   `json:"v"`
+	Seq           int32  `json:"seq"`
+	Type          uint8  `json:"mtype"`
+	Status        value  `json:"status"`
+	Meta          value  `json:"meta"`
+	Codec         uint8  `json:"bodyCodec"`
+	Body          value  `json:"body"`
+	ServiceMethod string `json:"serviceMethod"`
+}
+
+// value is the contents of a string, or the JSON text of anything else.
+type value []byte
+
+// UnmarshalJSON shares no memory with b.
+func (v *value) UnmarshalJSON(b []byte) error {
+	switch {
+	case string(b) == "null":
+		*v = nil
+		return nil
+	case b[0] != '"':
+		*v = bytes.Clone(b)
+		return nil
+	}
+	if inner := b[1 : len(b)-1]; bytes.IndexByte(inner, '\\') < 0 {
+		*v = bytes.Clone(inner)
+		return nil
+	}
+	var s string
+	err := stdjson.Unmarshal(b, &s)
+	*v = []byte(s)
+	return err
+}
+
+// ParsePayload reads strictly what says that it is of our kind, and everything else
+// as well as it can be understood. What is JSON both as it stands and by the reverse
+// of an older writer, such as a body with \b, is taken as it stands, for that is what
+// everybody else writes; in the classic form it is the other way round.
+func (p *payload) ParsePayload(b []byte, m *message.Message) error {
+	t, err := parseStrict(b)
+	switch {
+	case err == nil && t.Version != nil:
+		p.stream.Peer.MarkOurs()
+	case err != nil || p.classic || !t.bodyIsSound():
+		old, errOld := parseOld(b)
+		if errOld == nil && (err != nil || old.bodyIsSound()) {
+			t, err = old, nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return p.fill(m, &t)
+}
+
+// bodyIsSound tells whether the body can be what its codec says.
+func (t *text) bodyIsSound() bool {
+	return t.Codec != codec.IDJSON || len(t.Body) == 0 || stdjson.Valid(t.Body)
+}
+
+func parseStrict(b []byte) (t text, err error) {
+	if !utf8.Valid(b) {
+		return t, errors.New("the text is not UTF-8")
+	}
+	if err := stdjson.Unmarshal(b, &t); err != nil {
+		return t, fmt.Errorf("the text is no message: %w", err)
+	}
+	return t, nil
+}
+
+// parseOld is the reverse of an older writer.
+func parseOld(b []byte) (t text, err error) {
+	head, body, ok := oldBody(b)
+	if !ok {
+		return t, errors.New("the text has no body at its end")
+	}
+	head = append(bytes.Clone(head), '}')
+	if t, err = parseStrict(head); err != nil && gotext.HasEscape(head) {
+		t, err = parseStrict(gotext.JSON(head))
+	}
+	t.Body = body
+	return t, err
+}
+
+func (p *payload) fill(m *message.Message, t *text) (err error) {
+	m.Seq, m.Type, m.Method, m.Codec, m.Body = t.Seq, message.Type(t.Type), t.ServiceMethod, t.Codec, t.Body
+	if m.Status, err = status.ParseText(t.Status); err != nil {
+		return err
+	}
+	if err := p.checkMeta(len(t.Meta)); err != nil {
+		return err
+	}
+	return m.Meta.ParseText(t.Meta)
+}

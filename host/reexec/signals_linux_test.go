@@ -70,6 +70,10 @@ func receiveEach(c chan os.Signal) error {
 	if _, err := io.ReadAll(os.Stdin); err != nil {
 		return err
 	}
+	// What the runtime has of it still is in the channel when Stop returns.
+	spare := make(chan os.Signal, 1)
+	signal.Notify(spare, syscall.SIGWINCH)
+	signal.Stop(spare)
 	for len(c) > 0 {
 		<-c
 	}

@@ -133,7 +133,12 @@ func (s *Session) refuse(m *message.Message, st *status.Status) {
 		return
 	}
 	answer := message.Message{Type: message.Reply, Seq: m.Seq, Status: st, Filters: m.Filters}
-	if err := s.send(context.Background(), waitNever, &answer); errors.Is(err, errFull) {
+	err := s.send(context.Background(), waitNever, &answer)
+	if status.CodeOf(err) == status.WriteFailed && len(answer.Filters) > 0 {
+		answer.Filters = nil
+		err = s.send(context.Background(), waitNever, &answer)
+	}
+	if errors.Is(err, errFull) {
 		s.log().Warn("closing session", "error", err)
 		s.end(err)
 	}

@@ -151,6 +151,23 @@ func TestF9BombEndsItsSessionOnly(t *testing.T) {
 	}
 }
 
+// oneWay is a filter that unpacks and does not pack.
+type oneWay struct{ filter.Filter }
+
+func (oneWay) AppendPack(dst, _ []byte) ([]byte, error) { return dst, errors.New("it packs nothing") }
+
+// TestCallerIsAnsweredThoughItsFilterFails: without the filter, and the session goes on.
+func TestCallerIsAnsweredThoughItsFilterFails(t *testing.T) {
+	b := newBed(t, rpc.Config{Filters: []filter.Filter{oneWay{md5.Filter{}}}}, rpc.Config{Filters: []filter.Filter{md5.Filter{}}}, "tcp://127.0.0.1:0")
+	echo(t, b.server)
+	s := b.dial()
+	wantCode(t, s.Call(t.Context(), "/echo", "x", nil, rpc.WithFilters('5')), status.InternalServerError)
+	wantCode(t, s.Call(t.Context(), "/nowhere", "x", nil, rpc.WithFilters('5')), status.NotFound)
+	if err := s.Call(t.Context(), "/echo", "x", nil); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
 func bombFrame(t *testing.T, list []filter.Filter, size int) []byte {
 	t.Helper()
 	r, err := filter.NewRegistry(list...)

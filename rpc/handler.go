@@ -129,12 +129,13 @@ func (in *inbound) answer(st *status.Status) {
 	}
 }
 
-// sendStatus sends the metadata along unless it is what does not fit.
+// sendStatus sends the metadata along, through the filters of the reply, unless one of
+// them is why it cannot be written.
 func (in *inbound) sendStatus(st *status.Status, meta message.Meta) error {
 	m := message.Message{Type: message.Reply, Seq: in.seq, Status: st, Meta: meta, Filters: in.filters}
 	err := in.session.send(context.Background(), in.session.e.limits.ReplyTime, &m)
-	if status.CodeOf(err) == status.WriteFailed && m.Meta.Len() > 0 {
-		m.Meta = message.Meta{}
+	if status.CodeOf(err) == status.WriteFailed && (m.Meta.Len() > 0 || len(m.Filters) > 0) {
+		m.Meta, m.Filters = message.Meta{}, nil
 		err = in.session.send(context.Background(), in.session.e.limits.ReplyTime, &m)
 	}
 	return err

@@ -23,7 +23,7 @@ type Context interface {
 	Metadata() *message.Meta
 	// SetMeta adds metadata to the reply.
 	SetMeta(key, value string)
-	// AddFilter puts the reply through one more filter, inside those of the request,
+	// AddFilter puts the result through one more filter, inside those of the request,
 	// which it has anyway. An id that is not among Config.Filters is refused.
 	AddFilter(id byte) error
 }
@@ -40,6 +40,6 @@ func (in *inbound) AddFilter(id byte) error {
 	if _, ok := in.session.e.filters.Lookup(id); !ok {
 		return fmt.Errorf("cannot add filter %q: it is not registered", id)
 	}
-	in.filters = append(in.filters, id)
+	in.added = append(in.added, id)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"strconv"
 
 	"github.com/dserver/dserver/rpc/message"
@@ -105,7 +106,7 @@ func (in *inbound) reply(result any, err error) {
 		in.answer(st)
 		return
 	}
-	m := message.Message{Type: message.Reply, Seq: in.seq, Meta: in.replyMeta, Codec: in.replyCodec(), Filters: in.filters}
+	m := message.Message{Type: message.Reply, Seq: in.seq, Meta: in.replyMeta, Codec: in.replyCodec(), Filters: slices.Concat(in.filters, in.added)}
 	m.Body, err = in.session.e.encode(m.Codec, result)
 	if err != nil {
 		in.answer(in.incident(status.InternalServerError, fmt.Errorf("cannot encode the reply: %w", err)))

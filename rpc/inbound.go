@@ -25,11 +25,12 @@ type inbound struct {
 	method  string
 	meta    message.Meta
 	codec   byte
-	filters []byte // its own, and those of the reply
+	filters []byte // its own, and those of every reply
 	body    []byte // its own
 	size    int    // of body, as counted by the endpoint
 
 	replyMeta message.Meta
+	added     []byte      // filters of a result besides those; the handler's, as replyMeta is
 	answered  atomic.Bool // who sets it sends the reply
 	unwatch   func() bool
 }

@@ -2,6 +2,8 @@ package rpc
 
 import (
 	"fmt"
+
+	"github.com/dserver/dserver/rpc/codec"
 )
 
 // encode makes the bytes of a body. nil is no bytes; []byte and *[]byte are
@@ -18,7 +20,7 @@ func (e *Endpoint) encode(id byte, body any) (b []byte, err error) {
 		}
 		return *v, nil
 	}
-	c, ok := e.codecs.Lookup(id)
+	c, ok := e.codec(id)
 	if !ok {
 		return nil, fmt.Errorf("codec %d is not registered", id)
 	}
@@ -41,7 +43,7 @@ func (e *Endpoint) decode(id byte, body []byte, target any) (err error) {
 		*v = body
 		return nil
 	}
-	c, ok := e.codecs.Lookup(id)
+	c, ok := e.codec(id)
 	if !ok {
 		return fmt.Errorf("codec %d is not registered", id)
 	}
@@ -51,4 +53,13 @@ func (e *Endpoint) decode(id byte, body []byte, target any) (err error) {
 		}
 	}()
 	return c.Unmarshal(body, target)
+}
+
+// codec finds one that is registered. JSON always works: there are protocols that can
+// carry nothing else.
+func (e *Endpoint) codec(id byte) (codec.Codec, bool) {
+	if c, ok := e.codecs.Lookup(id); ok || id != codec.IDJSON {
+		return c, ok
+	}
+	return codec.JSON{}, true
 }

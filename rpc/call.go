@@ -100,13 +100,24 @@ func (s *Session) fillRequest(ctx context.Context, m *message.Message, body any,
 		ms := int64(math.Ceil(float64(time.Until(deadline)) / float64(time.Millisecond)))
 		m.Meta.Set(metaTimeout, strconv.FormatInt(max(ms, 1), 10))
 	}
-	if m.Codec = o.codec; m.Codec == 0 {
-		m.Codec = s.e.codecs.Default().ID()
-	}
+	m.Codec = s.codecFor(o.codec)
 	if m.Body, err = s.e.encode(m.Codec, body); err != nil {
 		return status.Newf(status.WriteFailed, "cannot encode the body for %s: %w", m.Method, err)
 	}
 	return nil
+}
+
+// codecFor is the only codec of the protocol, else the one that was asked for, else
+// our default.
+func (s *Session) codecFor(asked byte) byte {
+	switch {
+	case s.traits.Codec != 0:
+		return s.traits.Codec
+	case asked != 0:
+		return asked
+	default:
+		return s.e.codecs.Default().ID()
+	}
 }
 
 // send encodes and writes m. Its error is a status.

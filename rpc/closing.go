@@ -90,9 +90,9 @@ func (s *Session) leave(ctx context.Context) {
 }
 
 // mayLeave tells whether it is on us to hang up. A peer that dialled leaves by
-// itself: it alone knows whether its next call is on the way.
+// itself, if it can be told: it alone knows whether its next call is on the way.
 func (s *Session) mayLeave() bool {
-	if s.dialed {
+	if s.dialed || s.traits.Untold {
 		return true
 	}
 	select {

@@ -22,7 +22,11 @@ func (s *Session) dispatch(m *message.Message) error {
 	case message.Call, message.Push:
 		s.noteNumber(m.Seq)
 	default:
-		return fmt.Errorf("message type %d (%v) has no business in a session", m.Type, m.Type)
+		return &frameError{fmt.Errorf("message type %d (%v) has no business in a session", m.Type, m.Type)}
+	}
+	if m.Refusal != nil {
+		s.refuse(m, m.Refusal)
+		return nil
 	}
 	if m.Type == message.Push && strings.HasPrefix(m.Method, reservedPrefix) {
 		s.control(m)
@@ -83,7 +87,7 @@ func (s *Session) accept(r *route, m *message.Message) *status.Status {
 	in := s.newInbound(r, m)
 	s.running.add(in)
 	in.watch()
-	if r.ordered {
+	if r.ordered || s.traits.InOrder {
 		s.lane.enter(in)
 	} else {
 		s.e.workers.run(in.run)

@@ -191,6 +191,9 @@ func (in *inbound) incident(code status.Code, err error) *status.Status {
 // else our default.
 func (in *inbound) replyCodec() byte {
 	codecs := in.session.e.codecs
+	if only := in.session.traits.Codec; only != 0 {
+		return only
+	}
 	if id, err := strconv.ParseUint(in.meta.Value(metaAccept), 10, 8); err == nil {
 		if _, ok := codecs.Lookup(byte(id)); ok {
 			return byte(id)

@@ -24,11 +24,12 @@ type Session struct {
 	dialed bool
 	watch  watcher
 
-	peer  *proto.Peer
-	read  messageReader
-	enc   encoder
-	out   writer
-	calls pending // ours, that wait for replies
+	peer   *proto.Peer
+	traits proto.Traits
+	read   messageReader
+	enc    encoder
+	out    writer
+	calls  pending // ours, that wait for replies
 
 	running running // the peer's, that handlers work on
 	lane    lane    // those of them that run in order
@@ -83,6 +84,9 @@ func (s *Session) setUpProto() {
 	memory := s.enc.useMemory()
 	stream.Reader, stream.Writer = buffered, memory
 	p := s.e.config.Proto(stream)
+	if particular, ok := p.(proto.Particular); ok {
+		s.traits = particular.Traits()
+	}
 	if f, ok := p.(proto.Framer); ok {
 		s.enc.framer = f
 		s.read = newFrameReader(s.conn, f, limits.Message, limits.FrameTime)
@@ -159,15 +163,35 @@ func (s *Session) serve() {
 	var m message.Message
 	for {
 		m.Reset()
-		if err := s.read.next(&m); err != nil {
+		err := s.read.next(&m)
+		if err == nil {
+			err = s.dispatch(&m)
+		}
+		switch {
+		case err != nil && m.Refusal != nil && m.Type == message.Call:
+			s.noteBadFrame(err)
+			s.refuse(&m, m.Refusal)
+			s.finish()
+			return
+		case err != nil:
 			s.readEnded(err)
 			return
-		}
-		if err := s.dispatch(&m); err != nil {
-			s.readEnded(&frameError{err})
+		case m.Last:
+			s.finish()
 			return
 		}
 	}
+}
+
+// finish ends the session in order and ignores whatever the peer still sends.
+func (s *Session) finish() {
+	s.Close()
+	_ = s.conn.SetReadDeadline(time.Time{}) // at worst it ends sooner
+	_, err := io.Copy(io.Discard, s.conn)
+	if err == nil {
+		err = io.EOF
+	}
+	s.readEnded(err)
 }
 
 // handshaker is a connection that must agree with its peer first, as TLS does.
@@ -192,13 +216,17 @@ func (s *Session) readEnded(err error) {
 	switch {
 	case s.life.stage() == over:
 	case errors.As(err, &bad):
-		s.e.counters.badFrames.Add(1)
-		s.log().Warn("closing session: bad frame", "error", err)
+		s.noteBadFrame(err)
 	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.ErrClosedPipe):
 	default:
 		s.log().Info("connection lost", "error", err)
 	}
 	s.end(err)
+}
+
+func (s *Session) noteBadFrame(err error) {
+	s.e.counters.badFrames.Add(1)
+	s.log().Warn("closing session: bad frame", "error", err)
 }
 
 // over is the last that the session's goroutine does.

@@ -45,6 +45,15 @@ type Message struct {
 	Body    []byte         // encoded; may share memory with a protocol's buffer
 	Filters []byte         // ids of the filters, in the order of the wire
 	Size    int            // bytes on the wire, set by who reads or writes it
+
+	// Refusal and Last never travel: a protocol sets them in what it reads.
+
+	// Refusal is the answer to a Call that was read and cannot be handed on, because
+	// its text is not what it should be for example. With an error of the protocol it
+	// is sent before the session ends.
+	Refusal *status.Status
+	// Last says that nothing follows: the session ends in order after the answer.
+	Last bool
 }
 
 // Reset empties the message but keeps the memory of its metadata.

@@ -19,7 +19,7 @@ type Proto interface {
 	// Unpack reads the next message from the stream's Reader into m, which is
 	// empty, and sets m.Size. m.Body and m.Filters need to stay valid only until
 	// the next call. An error ends the session: io.EOF before the first byte is
-	// the orderly end.
+	// the orderly end. If m.Refusal is set as well its Call is answered before.
 	Unpack(m *message.Message) error
 }
 
@@ -33,6 +33,22 @@ type Framer interface {
 	// returns its size in buf. 0 without an error means that bytes are missing.
 	// The strings of m are its own; m.Body and m.Filters may point into buf.
 	CutFrame(buf []byte, m *message.Message) (n int, err error)
+}
+
+// Traits say in what a protocol is not like the others.
+type Traits struct {
+	// Codec is the only one that its bodies can have; 0 is any.
+	Codec byte
+	// InOrder is for peers who expect that their calls are handled one after the other.
+	InOrder bool
+	// Untold is a protocol that cannot ask its peer to go elsewhere: who drains hangs up
+	// as soon as a session is idle.
+	Untold bool
+}
+
+// Particular is a Proto that has traits. They do not change.
+type Particular interface {
+	Traits() Traits
 }
 
 // Factory makes the Proto of one session.

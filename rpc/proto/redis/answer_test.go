@@ -74,7 +74,7 @@ func TestD2RepliesSuitTheVersion(t *testing.T) {
 // A body that is not one value would be taken for the replies to other commands.
 func TestBodiesThatAreNoValueAreRefused(t *testing.T) {
 	for _, body := range []string{
-		"x", "hello", "+OK", "+OK\r", "+O\rK\r\n", "$3\r\nab\r\n", "$1\r\nabc", "$x\r\n", "*2\r\n:1\r\n", "%1\r\n:1\r\n", ":1\r\n:2\r\n",
+		"x", "hello", "+OK", "+OK\r", "+O\rK\r\n", "+O\nK\r\n", "$3\r\nab\r\n", "$1\r\nabc", "$x\r\n", "*2\r\n:1\r\n", "%1\r\n:1\r\n", ":1\r\n:2\r\n",
 		">1\r\n:1\r\n", ":a\r\n", ":\r\n", ",x\r\n", "#x\r\n", "(1.5\r\n", "(\r\n", "_x\r\n", "=2\r\nab\r\n", "*999999999\r\n", "$?\r\n", "|1\r\n:1\r\n:1\r\n",
 		strings.Repeat("*1\r\n", 40) + ":1\r\n", "|0\r\n>1\r\n:1\r\n",
 	} {

@@ -9,8 +9,8 @@ import (
 )
 
 // Errorf is the error of a handler, or of a part of a reply, by the text that clients
-// expect, such as "value is not an integer or out of range". ERR is put before a text
-// that begins with no word of upper-case letters, such as WRONGTYPE.
+// expect, such as "value is not an integer or out of range". It begins with ERR, unless
+// the text has a word of upper-case letters there, such as WRONGTYPE or DB.
 func Errorf(format string, args ...any) *status.Status {
 	return failure(errorText(&status.Status{Code: status.Unknown, Cause: fmt.Sprintf(format, args...)}))
 }

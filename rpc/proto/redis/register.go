@@ -75,7 +75,7 @@ func greet(ctx rpc.Context, args [][]byte) (any, error) {
 	case st != nil:
 		return nil, st
 	case h.auth:
-		return nil, Errorf("AUTH called, but there are no passwords")
+		return nil, Errorf("ERR AUTH called, but there are no passwords")
 	}
 	return Pairs{
 		"server", "dserver",
@@ -105,7 +105,7 @@ func selectDB(ctx rpc.Context, args [][]byte) (any, error) {
 	case err != nil:
 		return nil, Errorf("value is not an integer or out of range")
 	case n != 0:
-		return nil, Errorf("DB index is out of range")
+		return nil, Errorf("ERR DB index is out of range")
 	}
 	return Simple("OK"), nil
 }

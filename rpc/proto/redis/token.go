@@ -82,7 +82,12 @@ func next(b []byte, most int) (t token, size int, err error) {
 func cutLine(b []byte, longest int) (line []byte, size int, err error) {
 	seen := b[:min(len(b), longest+len(endOfLine))]
 	at := bytes.IndexByte(seen, '\r')
+	if at >= 0 {
+		seen = b[:at]
+	}
 	switch {
+	case bytes.IndexByte(seen, '\n') >= 0:
+		return nil, 0, errors.New("a line ends with LF alone")
 	case at >= 0 && at+1 < len(b) && b[at+1] == '\n':
 		return b[:at], at + len(endOfLine), nil
 	case at >= 0 && at+1 < len(b):

@@ -1,0 +1,511 @@
+package redis_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/dserver/dserver/rpc"
+	"github.com/dserver/dserver/rpc/codec"
+	"github.com/dserver/dserver/rpc/message"
+	"github.com/dserver/dserver/rpc/proto"
+	"github.com/dserver/dserver/rpc/proto/redis"
+	"github.com/dserver/dserver/rpc/status"
+)
+
+// store is a little of what redis does.
+type store struct {
+	mu    sync.Mutex
+	texts map[string][]byte
+	lists map[string][]string
+}
+
+func newStore(t testing.TB, e *rpc.Endpoint) *store {
+	s := &store{texts: make(map[string][]byte), lists: make(map[string][]string)}
+	for name, handle := range map[string]redis.Handler{"get": s.get, "SET": s.set, "incr": s.incr, "del": s.del, "lpush": s.push} {
+		if err := redis.Handle(e, name, s.locked(handle)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := redis.Register(e); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *store) locked(h redis.Handler) redis.Handler {
+	return func(ctx rpc.Context, args [][]byte) (any, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if len(args) == 0 {
+			return nil, redis.WrongArguments(ctx)
+		}
+		return h(ctx, args)
+	}
+}
+
+func (s *store) get(_ rpc.Context, args [][]byte) (any, error) {
+	if s.lists[string(args[0])] != nil {
+		return nil, redis.Errorf("WRONGTYPE Operation against a key holding the wrong kind of value")
+	}
+	if text, ok := s.texts[string(args[0])]; ok {
+		return text, nil
+	}
+	return nil, nil
+}
+
+func (s *store) set(ctx rpc.Context, args [][]byte) (any, error) {
+	if len(args) != 2 {
+		return nil, redis.WrongArguments(ctx)
+	}
+	s.texts[string(args[0])] = args[1]
+	return redis.Simple("OK"), nil
+}
+
+func (s *store) incr(_ rpc.Context, args [][]byte) (any, error) {
+	n, err := strconv.Atoi(string(s.texts[string(args[0])]))
+	if err != nil && s.texts[string(args[0])] != nil {
+		return nil, redis.Errorf("value is not an integer or out of range")
+	}
+	s.texts[string(args[0])] = strconv.AppendInt(nil, int64(n+1), 10)
+	return n + 1, nil
+}
+
+func (s *store) del(_ rpc.Context, args [][]byte) (any, error) {
+	before := len(s.texts)
+	for _, key := range args {
+		delete(s.texts, string(key))
+	}
+	return before - len(s.texts), nil
+}
+
+func (s *store) push(_ rpc.Context, args [][]byte) (any, error) {
+	list := s.lists[string(args[0])]
+	for _, item := range args[1:] {
+		list = append(list, string(item))
+	}
+	s.lists[string(args[0])] = list
+	return len(list), nil
+}
+
+// newEndpoint closes at the end of the test and expects nothing to be stuck.
+func newEndpoint(t testing.TB, c rpc.Config) *rpc.Endpoint {
+	t.Helper()
+	if c.Proto == nil {
+		c.Proto = redis.New
+	}
+	c.Logger = slog.New(slog.DiscardHandler)
+	e, err := rpc.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return e
+}
+
+// serve serves until the end of the test and gives the address.
+func serve(t testing.TB, e *rpc.Endpoint) string {
+	t.Helper()
+	ln, err := e.Listen(t.Context(), "tcp://127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- e.Serve(ln) }()
+	t.Cleanup(func() {
+		e.Close()
+		if err := <-served; !errors.Is(err, rpc.ErrClosed) {
+			t.Errorf("Serve returned %v", err)
+		}
+	})
+	return ln.Addr().String()
+}
+
+// line is a connection on which a test speaks by hand.
+type line struct {
+	t    testing.TB
+	conn net.Conn
+	in   *bufio.Reader
+}
+
+func dial(t testing.TB, address string) *line {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return &line{t, conn, bufio.NewReader(conn)}
+}
+
+func (l *line) send(text string) {
+	l.t.Helper()
+	if _, err := io.WriteString(l.conn, text); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// wants reads as many bytes as want has.
+func (l *line) wants(want string) {
+	l.t.Helper()
+	got := make([]byte, len(want))
+	n, err := io.ReadFull(l.in, got)
+	if err != nil || string(got) != want {
+		l.t.Fatalf("got %q, %v, want %q", got[:n], err, want)
+	}
+}
+
+// ends reads to the end, which must come behind want.
+func (l *line) ends(want string) {
+	l.t.Helper()
+	got, err := io.ReadAll(l.in)
+	if err != nil || string(got) != want {
+		l.t.Fatalf("got %q, %v, want %q and the end", got, err, want)
+	}
+}
+
+func TestConversations(t *testing.T) {
+	e := newEndpoint(t, rpc.Config{})
+	newStore(t, e)
+	for name, f := range map[string]redis.Handler{
+		"map":   func(rpc.Context, [][]byte) (any, error) { return map[string]any{"a": 1.5, "b": true}, nil },
+		"fail":  func(rpc.Context, [][]byte) (any, error) { return nil, errors.New("a secret") },
+		"panic": func(rpc.Context, [][]byte) (any, error) { panic("a secret") },
+		"none":  func(rpc.Context, [][]byte) (any, error) { return struct{}{}, nil },
+	} {
+		if err := redis.Handle(e, name, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	address := serve(t, e)
+	for name, steps := range map[string][][2]string{
+		"keys": {
+			{"SET k v\r\n", "+OK\r\n"},
+			{"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n", "$1\r\nv\r\n"},
+			{"*3\r\n$3\r\nset\r\n$1\r\nk\r\n$0\r\n\r\n", "+OK\r\n"},
+			{"get k\n", "$0\r\n\r\n"}, {"get nothing\n", "$-1\r\n"}, {"\r\n*0\r\nget nothing\n", "$-1\r\n"},
+			{"del k x\n", ":1\r\n"}, {"incr n\n", ":1\r\n"}, {"incr n\n", ":2\r\n"}, {"lpush l a b\n", ":2\r\n"},
+			{"get l\n", "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"},
+			{"set n x\nincr n\n", "+OK\r\n-ERR value is not an integer or out of range\r\n"},
+			{"set k\n", "-ERR wrong number of arguments for 'set' command\r\n"},
+			{"FLUSH all\n", "-ERR unknown command 'FLUSH', with args beginning with: 'all' \r\n"},
+		},
+		"connection": {
+			{"ping\n", "+PONG\r\n"}, {"ping a\n", "$1\r\na\r\n"}, {"ping a b\n", "-ERR wrong number of arguments for 'ping' command\r\n"},
+			{"echo 'a b'\n", "$3\r\na b\r\n"}, {"echo\n", "-ERR wrong number of arguments for 'echo' command\r\n"},
+			{"select 0\n", "+OK\r\n"}, {"select 1\n", "-ERR DB index is out of range\r\n"}, {"select x\n", "-ERR value is not an integer or out of range\r\n"},
+			{"client getname\n", "$-1\r\n"}, {"client setname x\n", "+OK\r\n"}, {"CLIENT GETNAME\n", "$1\r\nx\r\n"},
+			{"client setname 'a b'\n", "-ERR Client names cannot contain spaces, newlines or special characters, nor more than 256 bytes.\r\n"},
+			{"client setinfo lib-name x\n", "+OK\r\n"}, {"client kill x\n", "-ERR unknown subcommand or wrong number of arguments for 'kill'\r\n"},
+			{"client\n", "-ERR wrong number of arguments for 'client' command\r\n"},
+			{"command\n", "*0\r\n"}, {"command docs\n", "*0\r\n"}, {"command count\n", ":0\r\n"}, {"command x\n", "-ERR unknown subcommand or wrong number of arguments for 'x'\r\n"},
+			{"config get save\n", "*2\r\n$4\r\nsave\r\n$0\r\n\r\n"}, {"config get APPEND* x\n", "*2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n"},
+			{"config set save x\n", "-ERR unknown subcommand or wrong number of arguments for 'set'\r\n"},
+			{"reset\n", "+RESET\r\n"}, {"client getname\n", "$-1\r\n"}, {"reset x\n", "-ERR wrong number of arguments for 'reset' command\r\n"},
+		},
+		"versions": {
+			{"map\n", "*4\r\n$1\r\na\r\n$3\r\n1.5\r\n$1\r\nb\r\n:1\r\n"},
+			{"hello 4\n", "-NOPROTO unsupported protocol version\r\n"}, {"hello x\n", "-ERR Protocol version is not an integer or out of range\r\n"},
+			{"hello 3 auth a b\n", "-ERR AUTH called, but there are no passwords\r\n"}, {"hello 3 x\n", "-ERR Syntax error in HELLO option 'x'\r\n"},
+			{"hello\n", "*14\r\n$6\r\nserver\r\n$7\r\ndserver\r\n$7\r\nversion\r\n$5\r\n6.0.0\r\n$5\r\nproto\r\n:2\r\n$2\r\nid\r\n"},
+			{"", ":ID\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n"},
+			{"hello 3 setname x\n", "%7\r\n$6\r\nserver\r\n$7\r\ndserver\r\n$7\r\nversion\r\n$5\r\n6.0.0\r\n$5\r\nproto\r\n:3\r\n$2\r\nid\r\n"},
+			{"", ":ID\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n"},
+			{"map\n", "%2\r\n$1\r\na\r\n,1.5\r\n$1\r\nb\r\n#t\r\n"}, {"get nothing\n", "_\r\n"}, {"client getname\n", "$1\r\nx\r\n"}, {"command docs\n", "%0\r\n"},
+			{"reset\n", "+RESET\r\n"}, {"get nothing\n", "$-1\r\n"},
+		},
+		"failures": {{"fail\n", "-ERR Internal Server Error: incident "}, {"", "END"}, {"panic\n", "-ERR Internal Server Error: incident "}, {"", "END"},
+			{"none\n", "-ERR Internal Server Error: incident "}, {"", "END"}, {"ping\n", "+PONG\r\n"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := dial(t, address)
+			l.send("client id\n")
+			id, err := l.in.ReadString('\n')
+			if err != nil || id == ":0\r\n" {
+				t.Fatal(id, err)
+			}
+			for _, step := range steps {
+				l.send(step[0])
+				if step[1] == "END" {
+					if rest, err := l.in.ReadString('\n'); err != nil || strings.Contains(rest, "secret") {
+						t.Fatal(rest, err)
+					}
+					continue
+				}
+				l.wants(strings.Replace(step[1], ":ID\r\n", id, 1))
+			}
+		})
+	}
+}
+
+func TestEndsOfSessions(t *testing.T) {
+	e := newEndpoint(t, rpc.Config{})
+	newStore(t, e)
+	address := serve(t, e)
+	for in, want := range map[string]string{
+		"ping\nquit\nping\n":                       "+PONG\r\n+OK\r\n",
+		"ping\n*1\r\n:1\r\n":                       "+PONG\r\n-ERR Protocol error: expected '$', got ':'\r\n",
+		"ping\n*1\r\n$99999999\r\n":                "+PONG\r\n-ERR Protocol error: invalid bulk length\r\n",
+		"*1\r\n+" + strings.Repeat("a", 1<<20):     "-ERR Protocol error: expected '$', got '+'\r\n",
+		"ping\nPOST / HTTP/1.1\r\nHost: a\r\n\r\n": "",
+	} {
+		l := dial(t, address)
+		l.send(in)
+		if want == "" {
+			if _, err := io.ReadAll(l.in); err != nil && !errors.Is(err, io.EOF) && !strings.Contains(err.Error(), "reset") {
+				t.Errorf("%q: %v", in, err)
+			}
+			continue
+		}
+		l.ends(want)
+	}
+	if got := e.Stats().BadFrames; got != 4 {
+		t.Errorf("%d bad frames", got)
+	}
+}
+
+// watched tells when a command was read, and with it all that was refused before.
+type watched struct {
+	*redis.Proto
+	left int
+	all  chan struct{}
+}
+
+func (w *watched) CutFrame(buf []byte, m *message.Message) (int, error) {
+	n, err := w.Proto.CutFrame(buf, m)
+	if n > 0 {
+		if w.left--; w.left == 0 {
+			close(w.all)
+		}
+	}
+	return n, err
+}
+
+// watchingFactory makes a Proto for one session that closes all with the count-th command.
+func watchingFactory(count int, all chan struct{}) proto.Factory {
+	return func(s proto.Stream) proto.Proto { return &watched{redis.New(s).(*redis.Proto), count, all} }
+}
+
+// wait registers WAIT, whose answer comes when c is closed.
+func wait(t *testing.T, e *rpc.Endpoint, c chan struct{}, opts ...rpc.RouteOption) {
+	t.Helper()
+	if err := redis.Handle(e, "wait", func(rpc.Context, [][]byte) (any, error) {
+		<-c
+		return redis.Simple("waited"), nil
+	}, opts...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Commands that no handler is asked for are refused while others wait for theirs, and
+// have their answers in their place.
+func TestPipelineComesBackInOrder(t *testing.T) {
+	const count = 1000
+	all := make(chan struct{})
+	e := newEndpoint(t, rpc.Config{Proto: watchingFactory(count, all)})
+	newStore(t, e)
+	wait(t, e, all)
+	l := dial(t, serve(t, e))
+	out, want := bytes.NewBufferString("wait\n"), bytes.NewBufferString("+waited\r\n")
+	for n := 1; n < count-1; n++ {
+		switch n % 3 {
+		case 0:
+			fmt.Fprintf(out, "no%d\n", n)
+			fmt.Fprintf(want, "-ERR unknown command 'no%d', with args beginning with: \r\n", n)
+		case 1:
+			fmt.Fprintf(out, "*2\r\n$4\r\nECHO\r\n$3\r\n%03d\r\n", n)
+			fmt.Fprintf(want, "$3\r\n%03d\r\n", n)
+		default:
+			out.WriteString("incr n\n")
+			fmt.Fprintf(want, ":%d\r\n", (n+1)/3)
+		}
+	}
+	l.send(out.String() + "ping\n")
+	l.wants(want.String() + "+PONG\r\n")
+}
+
+func TestOverloadIsAnsweredInItsPlace(t *testing.T) {
+	all := make(chan struct{})
+	e := newEndpoint(t, rpc.Config{Proto: watchingFactory(3, all), Limits: rpc.Limits{SessionHandlers: 1}})
+	newStore(t, e)
+	wait(t, e, all)
+	l := dial(t, serve(t, e))
+	l.send("wait\nping\n\n")
+	l.wants("+waited\r\n-ERR Overloaded: too many calls of this session run\r\n")
+	l.send("ping\n")
+	l.wants("+PONG\r\n")
+}
+
+func TestDeadlinesAreAnsweredInTheirPlace(t *testing.T) {
+	open := make(chan struct{})
+	e := newEndpoint(t, rpc.Config{})
+	newStore(t, e)
+	wait(t, e, open, rpc.WithTimeout(50*time.Millisecond))
+	l := dial(t, serve(t, e))
+	l.send("wait\nping\n")
+	l.wants("-ERR Handle Timeout\r\n")
+	close(open)
+	l.wants("+PONG\r\n")
+}
+
+func TestClientsThatSaidHello3GetPushes(t *testing.T) {
+	e := newEndpoint(t, rpc.Config{Codecs: []codec.Codec{redis.Codec{}}})
+	newStore(t, e)
+	if err := redis.Handle(e, "watch", func(ctx rpc.Context, args [][]byte) (any, error) {
+		if err := ctx.Session().Push(ctx, "/redis/note", []any{"a", 1, nil}); status.CodeOf(err) == status.WriteFailed {
+			return nil, redis.Errorf("no push")
+		}
+		return redis.Simple("OK"), nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	l := dial(t, serve(t, e))
+	l.send("watch\n")
+	l.wants("-ERR no push\r\n")
+	l.send("hello 3\n")
+	l.wants("%7\r\n")
+	for range 13 {
+		if _, err := redisValue(l.in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v, err := redisValue(l.in); err != nil || v != "*0\r\n" {
+		t.Fatal(v, err)
+	}
+	l.send("watch\n")
+	l.wants(">4\r\n$4\r\nnote\r\n$1\r\na\r\n:1\r\n_\r\n+OK\r\n")
+}
+
+// redisValue reads one value that is no aggregate, or the head of one.
+func redisValue(in *bufio.Reader) (string, error) {
+	head, err := in.ReadString('\n')
+	if err != nil || head[0] != '$' {
+		return head, err
+	}
+	text, err := in.ReadString('\n')
+	return head + text, err
+}
+
+// There is no GOAWAY that a client of redis would understand: it is told by the end.
+func TestIdleSessionsEndWithTheEndpoint(t *testing.T) {
+	e := newEndpoint(t, rpc.Config{})
+	newStore(t, e)
+	open := make(chan struct{})
+	wait(t, e, open)
+	address := serve(t, e)
+	idle, busy := dial(t, address), dial(t, address)
+	idle.send("ping\n")
+	idle.wants("+PONG\r\n")
+	busy.send("ping\nwait\n")
+	busy.wants("+PONG\r\n")
+	done := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		done <- e.Shutdown(ctx)
+	}()
+	idle.ends("")
+	idle.conn.Close()
+	close(open)
+	busy.ends("+waited\r\n")
+	busy.conn.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// Handlers that were registered like all others have the codec, or bytes as they are.
+func TestHandlersOfRPC(t *testing.T) {
+	e := newEndpoint(t, rpc.Config{Codecs: []codec.Codec{redis.Codec{}}})
+	for _, err := range []error{
+		rpc.Handle(e, "/redis/codec", func(_ rpc.Context, args []string) ([]string, error) { return args, nil }),
+		rpc.Handle(e, "/redis/bytes", func(_ rpc.Context, body []byte) ([]byte, error) {
+			return append([]byte("+"), append(body, "\r\n"...)...), nil
+		}),
+		rpc.Handle(e, "/redis/bad", func(_ rpc.Context, body []byte) ([]byte, error) { return body, nil }),
+		rpc.Handle(e, "/redis/nothing", func(rpc.Context, any) (any, error) { return nil, nil }),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := dial(t, serve(t, e))
+	l.send("codec a b\nbytes a\nnothing\nbad a\n")
+	l.wants("*2\r\n$1\r\na\r\n$1\r\nb\r\n" + "+[\"YQ==\"]\r\n" + "$-1\r\n" + "-ERR Internal Server Error: incident ")
+}
+
+func TestRegistration(t *testing.T) {
+	e := newEndpoint(t, rpc.Config{Proto: redis.Options{Prefix: "/kv"}.New})
+	o := redis.Options{Prefix: "/kv"}
+	own := func(rpc.Context, [][]byte) (any, error) { return redis.Simple("own"), nil }
+	if err := o.Handle(e, "PING", own); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(o.Register(e), o.Register(e)); err != nil {
+		t.Errorf("what is registered already: %v", err)
+	}
+	for _, err := range []error{o.Handle(e, "Ping", own), o.Handle(e, "", own), o.Handle(e, "x", nil), o.Handle(nil, "x", own)} {
+		if err == nil {
+			t.Error("it was registered")
+		}
+	}
+	l := dial(t, serve(t, e))
+	l.send("ping\necho a\n")
+	l.wants("+own\r\n$1\r\na\r\n")
+}
+
+// Both ends are ours: one calls the other by the commands of redis.
+func TestEndpointAsClient(t *testing.T) {
+	e := newEndpoint(t, rpc.Config{Codecs: []codec.Codec{redis.Codec{}}})
+	newStore(t, e)
+	c := newEndpoint(t, rpc.Config{Codecs: []codec.Codec{redis.Codec{}}})
+	s, err := c.Dial(t.Context(), "tcp://"+serve(t, e))
+	if err != nil {
+		t.Fatal(err)
+	}
+	big := strings.Repeat("a", 1<<20)
+	var ok, text string
+	var n int
+	var v redis.Value
+	for _, err := range []error{
+		s.Call(t.Context(), "/redis/hello", []int{3}, nil),
+		s.Call(t.Context(), "/redis/set", []string{"k", big}, &ok),
+		s.Call(t.Context(), "/redis/get", "k", &text),
+		s.Call(t.Context(), "/redis/incr", "n", &n),
+		s.Call(t.Context(), "/redis/get", "nothing", &v),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ok != "OK" || text != big || n != 1 || !v.Null() {
+		t.Errorf("got %s, %d bytes, %d, %+v", ok, len(text), n, v)
+	}
+	err = s.Call(t.Context(), "/redis/none", "a", nil)
+	if st, _ := status.From(err); st == nil || st.Cause != "ERR unknown command 'none', with args beginning with: 'a' " {
+		t.Errorf("got %v", err)
+	}
+	if err := s.Call(t.Context(), "/none", nil, nil); status.CodeOf(err) != status.WriteFailed {
+		t.Errorf("got %v", err)
+	}
+	if err := s.Call(t.Context(), "/redis/ping", nil, &ok); err != nil || ok != "PONG" {
+		t.Errorf("afterwards: %s, %v", ok, err)
+	}
+}

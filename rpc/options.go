@@ -14,6 +14,7 @@ type callOptions struct {
 	codec      byte
 	filters    []byte
 	replyMeta  *message.Meta
+	replyCodec *byte
 	idempotent bool
 }
 
@@ -48,6 +49,21 @@ func WithReplyMeta(m *message.Meta) CallOption {
 	return func(o *callOptions) { o.replyMeta = m }
 }
 
+// WithReplyCodec stores the id of the reply's codec in id; 0 is that of an error. It is
+// for those who take the reply as bytes.
+func WithReplyCodec(id *byte) CallOption {
+	return func(o *callOptions) { o.replyCodec = id }
+}
+
+// WithMetadata sends all of m along; it is copied.
+func WithMetadata(m *message.Meta) CallOption {
+	return func(o *callOptions) {
+		for key, value := range m.All() {
+			o.meta.Set(key, value)
+		}
+	}
+}
+
 // Idempotent says that executing the call twice does no harm, so that a [Client]
 // may repeat it when the connection was lost before the reply came.
 func Idempotent() CallOption {
@@ -58,10 +74,16 @@ func Idempotent() CallOption {
 type RouteOption func(*routeOptions)
 
 type routeOptions struct {
-	prefix  string
+	plugins []Plugin
 	ordered bool
 	timeout time.Duration
 	limit   int
+}
+
+// WithPlugins adds plugins to the route alone. Their hooks are called between those of
+// the groups and Config.LastPlugins; hooks that are not of a route are refused.
+func WithPlugins(plugins ...Plugin) RouteOption {
+	return func(o *routeOptions) { o.plugins = append(o.plugins, plugins...) }
 }
 
 // Ordered handles the messages of one session one after the other, in the order
@@ -69,12 +91,6 @@ type routeOptions struct {
 // each other, and routes without it do not wait at all.
 func Ordered() RouteOption {
 	return func(o *routeOptions) { o.ordered = true }
-}
-
-// WithPrefix puts a path before the route's name: "/v1" makes "/v1/math/add" of
-// "/math/add".
-func WithPrefix(prefix string) RouteOption {
-	return func(o *routeOptions) { o.prefix = prefix }
 }
 
 // WithTimeout replaces Config.HandlerTimeout for this route.

@@ -17,6 +17,7 @@ import (
 // is the orderly end. What next leaves in m is valid until the next call.
 type messageReader interface {
 	next(m *message.Message) error
+	limit(most int) // bytes of one message from now on
 }
 
 // frameError says that the peer sent what cannot be read.
@@ -61,6 +62,8 @@ func (r *frameReader) next(m *message.Message) error {
 		}
 	}
 }
+
+func (r *frameReader) limit(most int) { r.most = most }
 
 // fill reads once. A frame that lies in the buffer in part has limited time.
 func (r *frameReader) fill() error {
@@ -173,6 +176,8 @@ func (r *streamReader) next(m *message.Message) error {
 		return &frameError{fmt.Errorf("cannot read message: %w", err)}
 	}
 }
+
+func (r *streamReader) limit(most int) { r.source.most = most }
 
 // unpack calls the Proto, in which users' code runs: what panics there is known
 // before the session ends.

@@ -32,6 +32,12 @@ func Newf(code Code, format string, args ...any) *Status {
 	return &Status{Code: code, Msg: code.String(), Cause: err.Error(), err: errors.Unwrap(err)}
 }
 
+// Wrap is [New] for an error that errors.Is and errors.As find in it, on this machine
+// only; its text does not travel.
+func Wrap(code Code, cause string, err error) *Status {
+	return &Status{Code: code, Msg: code.String(), Cause: cause, err: err}
+}
+
 // WithRetry returns a copy that tells the caller that nothing was executed.
 func (s *Status) WithRetry() *Status {
 	c := *s

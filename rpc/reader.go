@@ -41,8 +41,8 @@ type frameReader struct {
 	to     int
 }
 
-func newFrameReader(conn net.Conn, f proto.Framer, most int, patience time.Duration) *frameReader {
-	return &frameReader{conn: patientConn{Conn: conn, patience: patience}, framer: f, most: most}
+func newFrameReader(conn patientConn, f proto.Framer, most int) *frameReader {
+	return &frameReader{conn: conn, framer: f, most: most}
 }
 
 func (r *frameReader) next(m *message.Message) error {
@@ -121,7 +121,8 @@ func (r *frameReader) grow() {
 type patientConn struct {
 	net.Conn
 	patience time.Duration
-	armed    bool // a read deadline is set
+	heard    *stamp // may be nil
+	armed    bool   // a read deadline is set
 	since    int  // bytes since it was set
 }
 
@@ -144,6 +145,9 @@ func (c *patientConn) readSome(b []byte, partial bool) (int, error) {
 	}
 	n, err := c.Conn.Read(b)
 	c.since += n
+	if n > 0 {
+		c.heard.set()
+	}
 	if partial && errors.Is(err, os.ErrDeadlineExceeded) {
 		err = &frameError{fmt.Errorf("the rest of a message did not come within %v", c.patience)}
 	}
@@ -158,8 +162,8 @@ type streamReader struct {
 
 // newStreamReader gives the reader and the buffered reader that the Proto shall
 // be made with.
-func newStreamReader(conn net.Conn, most int, patience time.Duration) (*streamReader, *bufio.Reader) {
-	s := &messageSource{conn: patientConn{Conn: conn, patience: patience}, most: most}
+func newStreamReader(conn patientConn, most int) (*streamReader, *bufio.Reader) {
+	s := &messageSource{conn: conn, most: most}
 	s.buffered = bufio.NewReaderSize(s, readBufferSize)
 	return &streamReader{source: s}, s.buffered
 }

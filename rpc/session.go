@@ -35,6 +35,8 @@ type Session struct {
 	running running // the peer's, that handlers work on
 	lane    lane    // those of them that run in order
 	lastIn  atomic.Int32
+	heard   stamp
+	said    stamp
 
 	life  life
 	work  work
@@ -81,6 +83,8 @@ func newSession(e *Endpoint, conn net.Conn, dialed bool, watch watcher) *Session
 	} else {
 		s.life.advance(open)
 	}
+	s.heard.set()
+	s.said.set()
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	s.calls = pending{most: e.limits.Pending, calls: make(map[int32]*call)}
 	s.running.calls = make(map[int32]*inbound)
@@ -89,7 +93,7 @@ func newSession(e *Endpoint, conn net.Conn, dialed bool, watch watcher) *Session
 	s.out = writer{
 		conn: conn, try: newTryWriter(conn), most: e.limits.WriteQueue, spawn: e.workers.run,
 		bufs: &e.bufs, busy: func() bool { return s.work.n.Load() > 1 },
-		fail: s.end, ended: s.closeWrite,
+		fail: s.end, ended: s.closeWrite, said: &s.said,
 	}
 	s.setUpProto()
 	return s
@@ -102,7 +106,8 @@ func (s *Session) setUpProto() {
 	if s.ready != nil {
 		stream.Filters = s.e.filters.Gated(func() bool { return s.life.stage() != early })
 	}
-	source, buffered := newStreamReader(s.conn, limits.Message, limits.FrameTime)
+	conn := patientConn{Conn: s.conn, patience: limits.FrameTime, heard: &s.heard}
+	source, buffered := newStreamReader(conn, limits.Message)
 	memory := s.enc.useMemory()
 	stream.Reader, stream.Writer = buffered, memory
 	p := s.e.config.Proto(stream)
@@ -111,7 +116,7 @@ func (s *Session) setUpProto() {
 	}
 	if f, ok := p.(proto.Framer); ok {
 		s.enc.framer = f
-		s.read = newFrameReader(s.conn, f, limits.Message, limits.FrameTime)
+		s.read = newFrameReader(conn, f, limits.Message)
 		return
 	}
 	s.enc.proto, source.proto = p, p

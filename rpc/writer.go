@@ -24,6 +24,7 @@ type writer struct {
 	busy  func() bool  // other frames are likely to come right now
 	fail  func(error)  // called once when the connection is broken
 	bufs  *bufferPool  // for batches
+	said  *stamp       // may be nil
 	ended func()       // called once after finish, when all is written
 
 	mu        sync.Mutex
@@ -169,6 +170,7 @@ func (w *writer) take() []byte {
 	}
 	if batch != nil {
 		w.mu.Unlock()
+		w.said.set()
 		return batch
 	}
 	w.writing = false

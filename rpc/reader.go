@@ -123,7 +123,7 @@ type patientConn struct {
 	patience time.Duration
 	heard    *stamp // may be nil
 	armed    bool   // a read deadline is set
-	since    int  // bytes since it was set
+	since    int    // bytes since it was set
 }
 
 // patienceBytes buy a message new time, so that a slow line can carry a big one

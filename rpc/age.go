@@ -26,6 +26,11 @@ func (s *Session) retire(ctx context.Context) {
 		return
 	}
 	s.giveReason(ErrAge)
+	if s.dialed {
+		s.mu.Lock()
+		s.goElsewhere() // our own calls, too
+		s.mu.Unlock()
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.e.limits.DrainTime)
 	defer cancel()
 	s.sendGoaway(s.e.limits.DrainTime)

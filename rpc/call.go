@@ -121,7 +121,10 @@ func (s *Session) fillRequest(p *passage, o *callOptions) error {
 	if p.method == "" {
 		return status.New(status.WriteFailed, "the method is empty")
 	}
-	p.m.Meta, p.m.Filters, p.m.Codec = o.meta.Clone(), o.filters, s.codecFor(o.codec)
+	if err := s.chooseCodec(o); err != nil {
+		return err
+	}
+	p.m.Meta, p.m.Filters, p.m.Codec = o.meta.Clone(), o.filters, o.codec
 	if deadline, ok := p.Deadline(); ok {
 		ms := int64(math.Ceil(float64(time.Until(deadline)) / float64(time.Millisecond)))
 		p.m.Meta.Set(metaTimeout, strconv.FormatInt(max(ms, 1), 10))
@@ -133,6 +136,19 @@ func (s *Session) encodeRequest(p *passage) (err error) {
 	if p.m.Body, err = s.e.encode(p.m.Codec, p.value); err != nil {
 		return status.Newf(status.WriteFailed, "cannot encode the body for %s: %w", p.method, err)
 	}
+	return nil
+}
+
+// chooseCodec fills in the codec of a request.
+func (s *Session) chooseCodec(o *callOptions) error {
+	if o.codecName != "" {
+		c, ok := s.e.codecs.Named(o.codecName)
+		if !ok {
+			return status.New(status.WriteFailed, fmt.Sprintf("codec %q is not registered", o.codecName))
+		}
+		o.codec = c.ID()
+	}
+	o.codec = s.codecFor(o.codec)
 	return nil
 }
 

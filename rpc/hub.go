@@ -120,7 +120,9 @@ func (e *Endpoint) PushTo(ctx context.Context, sessions iter.Seq[*Session], meth
 // pushEncoded encodes the body unless that was done for the codec before.
 func (s *Session) pushEncoded(ctx context.Context, encoded map[byte][]byte, method string, body any, opts []CallOption) error {
 	o := newCallOptions(opts)
-	o.codec = s.codecFor(o.codec)
+	if err := s.chooseCodec(&o); err != nil {
+		return err
+	}
 	raw, done := encoded[o.codec]
 	if !done {
 		var err error

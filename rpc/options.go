@@ -12,6 +12,7 @@ type CallOption func(*callOptions)
 type callOptions struct {
 	meta       message.Meta
 	codec      byte
+	codecName  string
 	filters    []byte
 	replyMeta  *message.Meta
 	replyCodec *byte
@@ -34,6 +35,11 @@ func WithMeta(key, value string) CallOption {
 // endpoint's default.
 func WithCodec(id byte) CallOption {
 	return func(o *callOptions) { o.codec = id }
+}
+
+// WithCodecName is WithCodec by name, "json" for example.
+func WithCodecName(name string) CallOption {
+	return func(o *callOptions) { o.codecName = name }
 }
 
 // WithFilters sends the message through the filters of these ids, the first being the

@@ -168,13 +168,12 @@ func (s *Session) codecFor(asked byte) byte {
 // send encodes and writes m. Its error is a status.
 func (s *Session) send(ctx context.Context, wait time.Duration, m *message.Message) error {
 	frame := s.e.bufs.get()
-	frame, err := s.enc.append(frame, m)
-	if err != nil {
-		s.e.bufs.put(frame)
+	defer s.e.bufs.put(frame)
+	var err error
+	if frame.b, err = s.enc.append(frame.b, m); err != nil {
 		return status.Newf(status.WriteFailed, "%w", err)
 	}
-	err = s.out.write(ctx, wait, frame)
-	s.e.bufs.put(frame)
+	err = s.out.write(ctx, wait, frame.b)
 	if _, isStatus := err.(*status.Status); err == nil || isStatus {
 		return err
 	}

@@ -147,7 +147,8 @@ func (in *inbound) keep(r *route) {
 	if timeout > 0 {
 		in.Context, in.cancel = context.WithTimeout(parent, timeout)
 	} else {
-		in.Context, in.cancel = context.WithCancel(parent)
+		in.lazy.parent = parent
+		in.Context = &in.lazy
 	}
 }
 

@@ -49,7 +49,7 @@ func (in *inbound) finish() {
 	if !in.push() && errors.Is(in.Err(), context.DeadlineExceeded) {
 		in.timeOut()
 	}
-	in.cancel()
+	in.endContext()
 	s := in.session
 	s.running.remove(in)
 	s.e.release(s, in.route, in.size)
@@ -120,16 +120,27 @@ func (in *inbound) sent(err error) {
 // abandon ends the handler's context for a caller that does not wait any more.
 func (in *inbound) abandon() {
 	in.answered.Store(true)
-	in.cancel()
+	in.endContext()
+}
+
+func (in *inbound) endContext() {
+	if in.cancel != nil {
+		in.cancel()
+	} else {
+		in.lazy.end()
+	}
 }
 
 // statusOf gives what a caller is told of the error of a handler or of a hook; nil is
 // success.
 func (in *inbound) statusOf(err error) *status.Status {
+	if err == nil {
+		return nil
+	}
 	var bad *decodeError
 	st, isStatus := status.From(err)
 	switch {
-	case err == nil, isStatus && (st == nil || st.Code == status.OK):
+	case isStatus && (st == nil || st.Code == status.OK):
 		return nil
 	case errors.As(err, &bad):
 		return in.session.incident(in.method, status.BadMessage, err)

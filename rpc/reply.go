@@ -105,8 +105,9 @@ func (in *inbound) replyCodec() byte {
 		return only
 	}
 	codecs := in.session.e.codecs
-	if id, err := strconv.ParseUint(in.m.Meta.Value(metaAccept), 10, 8); err == nil {
-		if _, ok := codecs.Lookup(byte(id)); ok {
+	if accepted, ok := in.m.Meta.Lookup(metaAccept); ok {
+		id, err := strconv.ParseUint(accepted, 10, 8)
+		if _, ok := codecs.Lookup(byte(id)); err == nil && ok {
 			return byte(id)
 		}
 	}

@@ -130,6 +130,20 @@ func checkHeader(t *testing.T, got, want *message.Message, size int) {
 // checkSurvives: whatever the bytes are, they cost no more than themselves.
 func (s Suite) checkSurvives(t *testing.T, frame []byte) {
 	t.Helper()
+	most := uint64(2*len(frame) + 4096)
+	var got uint64
+	var err error
+	// The runtime allocates as well, now and then: a new thread has over 5000 bytes.
+	for range 3 {
+		if got, err = s.cost(t, frame); got <= most {
+			return
+		}
+	}
+	t.Errorf("decoding %d bytes allocated %d (error: %v)", len(frame), got, err)
+}
+
+// cost is how much decoding allocates.
+func (s Suite) cost(t *testing.T, frame []byte) (uint64, error) {
 	in := bufio.NewReader(bytes.NewReader(frame))
 	p := s.Default(proto.Stream{Reader: in, Filters: Filters(t)})
 	var before, after runtime.MemStats
@@ -137,7 +151,5 @@ func (s Suite) checkSurvives(t *testing.T, frame []byte) {
 	runtime.ReadMemStats(&before)
 	err := p.Unpack(&m)
 	runtime.ReadMemStats(&after)
-	if got, most := after.TotalAlloc-before.TotalAlloc, uint64(2*len(frame)+4096); got > most {
-		t.Errorf("decoding %d bytes allocated %d (error: %v)", len(frame), got, err)
-	}
+	return after.TotalAlloc - before.TotalAlloc, err
 }

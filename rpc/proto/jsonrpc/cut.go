@@ -21,6 +21,9 @@ const (
 	metaSeq     = "seq"
 )
 
+// version is what jsonrpc must be.
+const version = `"2.0"`
+
 // CutFrame reads the line at the start of buf; of a batch it takes one message at a
 // time. Until it gives a message, buf must start where it did. A line that cannot be
 // read is a call that is refused, and only one that is too long is an error.
@@ -65,7 +68,7 @@ func (p *Proto) read(line []byte, m *message.Message) {
 	text := bytes.TrimSpace(line)
 	switch {
 	case len(text) == 0:
-		m.Type = message.Reply // to nobody: an empty line says nothing
+		p.handReply(&object{}, m) // to nobody: an empty line says nothing
 	case !utf8.Valid(text):
 		p.refuse(m, codeParseError, "the line is not UTF-8")
 	case !stdjson.Valid(text):
@@ -215,7 +218,7 @@ func (p *Proto) refuseNow(m *message.Message, cause string) {
 func (p *Proto) handReply(o *object, m *message.Message) {
 	m.Type = message.Reply
 	m.Seq, _ = plainID(o.id)
-	if o.context == nil {
+	if o.context == nil && string(o.version) == version {
 		p.strict.Store(true)
 	}
 	if err := p.readMeta(o.context, m); err != nil {

@@ -100,7 +100,7 @@ func (p *Proto) kindOf(o *object) kind {
 // defect says why a request or notification cannot be handed on; "" is no defect.
 func (p *Proto) defect(e *entry) string {
 	switch {
-	case e.plain && string(e.version) != `"2.0"`:
+	case e.plain && string(e.version) != version:
 		return `jsonrpc is not "2.0"`
 	case !isString(e.method):
 		return "method is no string"

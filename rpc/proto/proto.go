@@ -2,6 +2,7 @@ package proto
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"sync/atomic"
 
@@ -71,6 +72,14 @@ type Limits struct {
 	// how many what it is without its filters.
 	Message  int
 	Metadata int // bytes of the metadata text
+}
+
+// CheckMetadata refuses a metadata text of size bytes that is over the limit; 0 is none.
+func (l Limits) CheckMetadata(size int) error {
+	if l.Metadata > 0 && size > l.Metadata {
+		return fmt.Errorf("metadata has %d bytes, the most is %d: %w", size, l.Metadata, ErrTooLarge)
+	}
+	return nil
 }
 
 // ErrTooLarge is what a Proto wraps when a message exceeds its limits.

@@ -69,7 +69,7 @@ func (p *Proto) checkCarried(m *message.Message) error {
 		return fmt.Errorf("%v: %w", m.Type, ErrNotCarried)
 	}
 	if m.Meta.Len() > 0 {
-		if err := p.checkMeta(len(m.Meta.AppendText(nil))); err != nil {
+		if err := p.stream.Limits.CheckMetadata(len(m.Meta.AppendText(nil))); err != nil {
 			return err
 		}
 	}

@@ -237,15 +237,8 @@ func (p *Proto) handReply(o *object, m *message.Message) {
 }
 
 func (p *Proto) readMeta(context []byte, m *message.Message) error {
-	if err := p.checkMeta(len(context)); err != nil {
+	if err := p.stream.Limits.CheckMetadata(len(context)); err != nil {
 		return err
 	}
 	return m.Meta.ParseText(context)
-}
-
-func (p *Proto) checkMeta(size int) error {
-	if limit := p.stream.Limits.Metadata; limit > 0 && size > limit {
-		return fmt.Errorf("metadata has %d bytes, the most is %d: %w", size, limit, proto.ErrTooLarge)
-	}
-	return nil
 }

@@ -111,7 +111,7 @@ func (p *Proto) defect(e *entry) string {
 	case e.context != nil && !isNull(e.context) && !isObject(e.context):
 		return "context is no object"
 	default:
-		if err := p.checkMeta(len(e.context)); err != nil {
+		if err := p.stream.Limits.CheckMetadata(len(e.context)); err != nil {
 			return err.Error()
 		}
 		return ""

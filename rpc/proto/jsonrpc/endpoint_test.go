@@ -86,7 +86,9 @@ func newServer(t *testing.T) (e *rpc.Endpoint, notes chan string) {
 		return sum, nil
 	})
 	handle(t, e, "get_data", func(rpc.Context, any) ([]any, error) { return []any{"hello", 5}, nil })
-	handle(t, e, "fail", func(_ rpc.Context, code status.Code) (any, error) { return nil, status.New(code, "as asked") })
+	handle(t, e, "fail", func(_ rpc.Context, codes [1]status.Code) (any, error) {
+		return nil, status.New(codes[0], "as asked")
+	})
 	for _, method := range []string{"update", "notify_hello", "notify_sum"} {
 		err := rpc.HandlePush(e, method, func(ctx rpc.Context, params json.RawMessage) error {
 			notes <- ctx.Method() + string(params)
@@ -164,9 +166,9 @@ func withoutData(t *testing.T, line string) any {
 		list = []any{v}
 	}
 	for _, one := range list {
-		if failure, ok := one.(map[string]any)["error"].(map[string]any); ok {
-			delete(failure, "data")
-		}
+		object, _ := one.(map[string]any)
+		failure, _ := object["error"].(map[string]any)
+		delete(failure, "data")
 	}
 	return v
 }
@@ -176,11 +178,11 @@ func TestErrorsOfARealEndpoint(t *testing.T) {
 	e, _ := newServer(t)
 	c := dialLines(t, serve(t, e))
 	for request, answer := range map[string]string{
-		`"method":"none","id":1`:               `{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found","data":{"code":404,"cause":""}},"id":1}`,
-		`"method":"","id":1`:                   `{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found","data":{"code":400,"cause":"invalid service method for message"}},"id":1}`,
-		`"method":"fail","params":1001,"id":1`: `{"jsonrpc":"2.0","error":{"code":1001,"message":"code 1001","data":{"code":1001,"cause":"as asked"}},"id":1}`,
-		`"method":"fail","params":409,"id":""`: `{"jsonrpc":"2.0","error":{"code":409,"message":"Conflict","data":{"code":409,"cause":"as asked"}},"id":""}`,
-		`"method":"none","id":1,"context":{}`:  `{"jsonrpc":"2.0","id":1,"context":{},"error":{"code":404,"message":"Not Found","data":null}}`,
+		`"method":"none","id":1`:                 `{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found","data":{"code":404,"cause":""}},"id":1}`,
+		`"method":"","id":1`:                     `{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found","data":{"code":400,"cause":"invalid service method for message"}},"id":1}`,
+		`"method":"fail","params":[1001],"id":1`: `{"jsonrpc":"2.0","error":{"code":1001,"message":"code 1001","data":{"code":1001,"cause":"as asked"}},"id":1}`,
+		`"method":"fail","params":[409],"id":""`: `{"jsonrpc":"2.0","error":{"code":409,"message":"Conflict","data":{"code":409,"cause":"as asked"}},"id":""}`,
+		`"method":"none","id":1,"context":{}`:    `{"jsonrpc":"2.0","id":1,"context":{},"error":{"code":404,"message":"Not Found","data":null}}`,
 	} {
 		want(t, c.ask(`{"jsonrpc":"2.0",`+request+`}`), answer)
 	}

@@ -65,7 +65,7 @@ func (p *Proto) cutLine(buf []byte) ([]byte, error) {
 }
 
 func (p *Proto) read(line []byte, m *message.Message) {
-	text := bytes.TrimSpace(line)
+	text := bytes.Trim(line, " \t\r\n")
 	switch {
 	case len(text) == 0:
 		p.handReply(&object{}, m) // to nobody: an empty line says nothing

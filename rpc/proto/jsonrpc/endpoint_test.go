@@ -196,6 +196,26 @@ func TestErrorsOfARealEndpoint(t *testing.T) {
 	}
 }
 
+// TestLineOverTheLimitOfAnEndpoint is answered before the session ends.
+func TestLineOverTheLimitOfAnEndpoint(t *testing.T) {
+	e := newEndpoint(t, rpc.Config{Limits: rpc.Limits{Message: 10_000}})
+	c := dialLines(t, serve(t, e))
+	c.send(strings.Repeat("x", 9_000))
+	if got := c.receive(); !strings.Contains(got, `"code":-32700`) {
+		t.Errorf("got %s", got)
+	}
+	c.send(strings.Repeat("x", 20_000))
+	if got := c.receive(); !strings.Contains(got, `"code":-32600`) || !strings.Contains(got, "more than 10000 bytes") {
+		t.Errorf("got %s", got)
+	}
+	if rest, err := io.ReadAll(c.in); err != nil || len(rest) > 0 {
+		t.Errorf("got %q, %v", rest, err)
+	}
+	if n := e.Stats().BadFrames; n != 1 {
+		t.Errorf("%d bad frames", n)
+	}
+}
+
 // TestTwoSessionsUseTheSameIDs at once, and each peer gets its own answers.
 func TestTwoSessionsUseTheSameIDs(t *testing.T) {
 	e := newEndpoint(t, rpc.Config{})

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/proto"
@@ -157,8 +158,28 @@ func TestCallsWithoutAnAnswerAreBounded(t *testing.T) {
 	}
 }
 
-// TestBytesInAnyPieces: no line is read before it is complete, and each piece is looked
-// at once.
+// TestLineInManyPiecesIsLookedThroughOnce: a peer that sends slowly must not buy a lot of
+// our time.
+func TestLineInManyPiecesIsLookedThroughOnce(t *testing.T) {
+	s := newSide(t, proto.Stream{})
+	line := append(bytes.Repeat([]byte(" "), 32<<20), plain("1")...)
+	start := time.Now()
+	for size := 512; size < len(line); size += 512 {
+		if n, err := s.CutFrame(line[:size], new(message.Message)); n != 0 || err != nil {
+			t.Fatalf("with %d bytes: %d, %v", size, n, err)
+		}
+	}
+	var m message.Message
+	if n, err := s.CutFrame(line, &m); n != len(line) || err != nil || m.Method != "/a" {
+		t.Errorf("got %d, %v", n, err)
+	}
+	// To begin anew with each piece takes over ten times as long.
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("took %v", d)
+	}
+}
+
+// TestBytesInAnyPieces: no line is read before it is complete.
 func TestBytesInAnyPieces(t *testing.T) {
 	s := newSide(t, proto.Stream{})
 	text := plain("1") + plain("2")

@@ -81,8 +81,8 @@ func (p *Proto) parseTexts(m *message.Message, seq, statusText, metaText []byte)
 	if m.Status, err = status.ParseText(statusText); err != nil {
 		return err
 	}
-	if limit := p.stream.Limits.Metadata; limit > 0 && len(metaText) > limit {
-		return fmt.Errorf("metadata has %d bytes, the most is %d: %w", len(metaText), limit, proto.ErrTooLarge)
+	if err := p.stream.Limits.CheckMetadata(len(metaText)); err != nil {
+		return err
 	}
 	return m.Meta.ParseText(metaText)
 }

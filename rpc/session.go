@@ -109,17 +109,20 @@ func (s *Session) setUpProto() {
 	conn := patientConn{Conn: s.conn, patience: limits.FrameTime, heard: &s.heard}
 	source, buffered := newStreamReader(conn, limits.Message)
 	memory := s.enc.useMemory()
-	stream.Reader, stream.Writer = buffered, memory
+	stream.Reader, stream.Writer, stream.Interim = buffered, memory, s.interim
 	p := s.e.config.Proto(stream)
 	if particular, ok := p.(proto.Particular); ok {
 		s.traits = particular.Traits()
 	}
+	s.enc.proto = p
 	if f, ok := p.(proto.Framer); ok {
-		s.enc.framer = f
+		if !s.traits.InOrder {
+			s.enc.framer = f
+		}
 		s.read = newFrameReader(conn, f, limits.Message)
 		return
 	}
-	s.enc.proto, source.proto = p, p
+	source.proto = p
 	s.read = source
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/proto"
+	"github.com/dserver/dserver/rpc/proto/internal/inorder"
 	"github.com/dserver/dserver/rpc/status"
 )
 
@@ -14,6 +15,19 @@ import (
 // control messages, filters, a push to a peer that has not said HELLO 3, and calls of a
 // peer that has sent commands itself.
 var ErrNotCarried = errors.New("RESP cannot carry it")
+
+// Pack writes what AppendFrame appends.
+func (p *Proto) Pack(m *message.Message) error {
+	frame, err := p.AppendFrame(p.frame[:0], m)
+	if err != nil {
+		return err
+	}
+	if p.frame = frame; cap(frame) > maxKept {
+		p.frame = nil
+	}
+	_, err = p.stream.Writer.Write(frame)
+	return err
+}
 
 // AppendFrame appends what may be written now: of an answer, nothing while an older
 // command waits, and with the last of these all that waited. Metadata is left out. The
@@ -47,26 +61,40 @@ func (p *Proto) setSize(m *message.Message, out []byte, from int) error {
 	return nil
 }
 
-// appendAnswer has no memory of its own for an answer whose turn it is.
 func (p *Proto) appendAnswer(dst []byte, m *message.Message) ([]byte, error) {
-	n, ok := p.calls.Note(m.Seq)
-	if !ok {
-		return nil, fmt.Errorf("no command %d waits for its answer", m.Seq)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.calls.Note(m.Seq)
+	if n == nil {
+		return nil, fmt.Errorf("command %d: %w", m.Seq, inorder.ErrNotAsked)
 	}
-	out, err := p.encode(dst, m, n)
+	answer, err := p.encode(p.answer[:0], m, *n)
 	if err == nil {
-		err = p.setSize(m, out, len(dst))
+		err = p.setSize(m, answer, 0)
 	}
 	if err != nil {
 		return nil, err
+	}
+	if p.answer = answer; cap(answer) > maxKept {
+		p.answer = nil
 	}
 	if n.version != 0 {
 		if m.Status == nil {
 			p.version.Store(n.version)
 		}
-		p.asking.Add(-1)
+		p.asking--
 	}
-	return p.calls.Done(m.Seq, out, len(dst)), nil
+	out := appender{dst}
+	err = p.calls.Answer(&out, m.Seq, answer)
+	return out.b, err
+}
+
+// appender is a writer that appends.
+type appender struct{ b []byte }
+
+func (a *appender) Write(b []byte) (int, error) {
+	a.b = append(a.b, b...)
+	return len(b), nil
 }
 
 func (p *Proto) encode(dst []byte, m *message.Message, n note) ([]byte, error) {

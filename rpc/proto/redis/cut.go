@@ -54,9 +54,16 @@ func (p *Proto) refuse(m *message.Message, err error) error {
 }
 
 func (p *Proto) begin(m *message.Message, n note) error {
-	p.seq++ // wraps, as all numbers do
-	m.Seq = p.seq
-	return p.calls.Begin(p.seq, n, len(n.text))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.calls.Len() >= maxWaiting || p.calls.Held() > maxHeld {
+		return fmt.Errorf("%d commands wait for an answer, and answers of %d bytes for their turn", p.calls.Len(), p.calls.Held())
+	}
+	if n.version != 0 {
+		p.asking++
+	}
+	m.Seq = p.calls.Ask(n)
+	return nil
 }
 
 // command reads a frame that is complete.
@@ -134,9 +141,7 @@ func quote(args [][]byte) string {
 // watch takes note of what a command changes for the connection. It gives the version
 // that a success sets, or 0.
 func (p *Proto) watch(name string, args [][]byte) (version int32) {
-	if p.asking.Load() == 0 {
-		p.asked = p.version.Load()
-	}
+	p.settle()
 	switch name {
 	case "hello":
 		h, err := parseHello(args, p.asked)
@@ -155,9 +160,17 @@ func (p *Proto) watch(name string, args [][]byte) (version int32) {
 		}
 		return 0
 	}
-	p.asking.Add(1)
 	p.asked = version
 	return version
+}
+
+// settle forgets what was asked for and refused.
+func (p *Proto) settle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asking == 0 {
+		p.asked = p.version.Load()
+	}
 }
 
 // describe tells a handler what the connection has.

@@ -49,8 +49,8 @@
 //
 // A command with all its arguments, and a reply, is at most as long as the limit of
 // messages; a line at most 64 KiB; arguments are at most 1048576, and values are nested
-// at most 32 times. What is announced takes no memory before it comes. Commands that are
-// not answered take at most 4 MiB, each 64 bytes and what an error would quote of it.
+// at most 32 times. What is announced takes no memory before it comes. At most 16384
+// commands wait for their answers, and answers of 4 MiB for their turn.
 // MULTI, subscriptions and other modes of a connection do not exist.
 //
 // # As a client

@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,164 +19,6 @@ import (
 	"github.com/dserver/dserver/rpc/proto/redis"
 	"github.com/dserver/dserver/rpc/status"
 )
-
-// store is a little of what redis does.
-type store struct {
-	mu    sync.Mutex
-	texts map[string][]byte
-	lists map[string][]string
-}
-
-func newStore(t testing.TB, e *rpc.Endpoint) *store {
-	s := &store{texts: make(map[string][]byte), lists: make(map[string][]string)}
-	for name, handle := range map[string]redis.Handler{"get": s.get, "SET": s.set, "incr": s.incr, "del": s.del, "lpush": s.push} {
-		if err := redis.Handle(e, name, s.locked(handle)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := redis.Register(e); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func (s *store) locked(h redis.Handler) redis.Handler {
-	return func(ctx rpc.Context, args [][]byte) (any, error) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if len(args) == 0 {
-			return nil, redis.WrongArguments(ctx)
-		}
-		return h(ctx, args)
-	}
-}
-
-func (s *store) get(_ rpc.Context, args [][]byte) (any, error) {
-	if s.lists[string(args[0])] != nil {
-		return nil, redis.Errorf("WRONGTYPE Operation against a key holding the wrong kind of value")
-	}
-	if text, ok := s.texts[string(args[0])]; ok {
-		return text, nil
-	}
-	return nil, nil
-}
-
-func (s *store) set(ctx rpc.Context, args [][]byte) (any, error) {
-	if len(args) != 2 {
-		return nil, redis.WrongArguments(ctx)
-	}
-	s.texts[string(args[0])] = args[1]
-	return redis.Simple("OK"), nil
-}
-
-func (s *store) incr(_ rpc.Context, args [][]byte) (any, error) {
-	n, err := strconv.Atoi(string(s.texts[string(args[0])]))
-	if err != nil && s.texts[string(args[0])] != nil {
-		return nil, redis.Errorf("value is not an integer or out of range")
-	}
-	s.texts[string(args[0])] = strconv.AppendInt(nil, int64(n+1), 10)
-	return n + 1, nil
-}
-
-func (s *store) del(_ rpc.Context, args [][]byte) (any, error) {
-	before := len(s.texts)
-	for _, key := range args {
-		delete(s.texts, string(key))
-	}
-	return before - len(s.texts), nil
-}
-
-func (s *store) push(_ rpc.Context, args [][]byte) (any, error) {
-	list := s.lists[string(args[0])]
-	for _, item := range args[1:] {
-		list = append(list, string(item))
-	}
-	s.lists[string(args[0])] = list
-	return len(list), nil
-}
-
-// newEndpoint closes at the end of the test and expects nothing to be stuck.
-func newEndpoint(t testing.TB, c rpc.Config) *rpc.Endpoint {
-	t.Helper()
-	if c.Proto == nil {
-		c.Proto = redis.New
-	}
-	c.Logger = slog.New(slog.DiscardHandler)
-	e, err := rpc.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
-	return e
-}
-
-// serve serves until the end of the test and gives the address.
-func serve(t testing.TB, e *rpc.Endpoint) string {
-	t.Helper()
-	ln, err := e.Listen(t.Context(), "tcp://127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- e.Serve(ln) }()
-	t.Cleanup(func() {
-		e.Close()
-		if err := <-served; !errors.Is(err, rpc.ErrClosed) {
-			t.Errorf("Serve returned %v", err)
-		}
-	})
-	return ln.Addr().String()
-}
-
-// line is a connection on which a test speaks by hand.
-type line struct {
-	t    testing.TB
-	conn net.Conn
-	in   *bufio.Reader
-}
-
-func dial(t testing.TB, address string) *line {
-	t.Helper()
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	return &line{t, conn, bufio.NewReader(conn)}
-}
-
-func (l *line) send(text string) {
-	l.t.Helper()
-	if _, err := io.WriteString(l.conn, text); err != nil {
-		l.t.Fatal(err)
-	}
-}
-
-// wants reads as many bytes as want has.
-func (l *line) wants(want string) {
-	l.t.Helper()
-	got := make([]byte, len(want))
-	n, err := io.ReadFull(l.in, got)
-	if err != nil || string(got) != want {
-		l.t.Fatalf("got %q, %v, want %q", got[:n], err, want)
-	}
-}
-
-// ends reads to the end, which must come behind want.
-func (l *line) ends(want string) {
-	l.t.Helper()
-	got, err := io.ReadAll(l.in)
-	if err != nil || string(got) != want {
-		l.t.Fatalf("got %q, %v, want %q and the end", got, err, want)
-	}
-}
 
 func TestConversations(t *testing.T) {
 	e := newEndpoint(t, rpc.Config{})
@@ -471,41 +310,38 @@ func TestRegistration(t *testing.T) {
 	l.wants("+own\r\n$1\r\na\r\n")
 }
 
-// Both ends are ours: one calls the other by the commands of redis.
-func TestEndpointAsClient(t *testing.T) {
-	e := newEndpoint(t, rpc.Config{Codecs: []codec.Codec{redis.Codec{}}})
+// While commands come, some are handled and others refused, at the same time.
+func TestOrderHoldsWhileCommandsCome(t *testing.T) {
+	e := newEndpoint(t, rpc.Config{})
 	newStore(t, e)
-	c := newEndpoint(t, rpc.Config{Codecs: []codec.Codec{redis.Codec{}}})
-	s, err := c.Dial(t.Context(), "tcp://"+serve(t, e))
-	if err != nil {
-		t.Fatal(err)
-	}
-	big := strings.Repeat("a", 1<<20)
-	var ok, text string
-	var n int
-	var v redis.Value
-	for _, err := range []error{
-		s.Call(t.Context(), "/redis/hello", []int{3}, nil),
-		s.Call(t.Context(), "/redis/set", []string{"k", big}, &ok),
-		s.Call(t.Context(), "/redis/get", "k", &text),
-		s.Call(t.Context(), "/redis/incr", "n", &n),
-		s.Call(t.Context(), "/redis/get", "nothing", &v),
-	} {
-		if err != nil {
-			t.Fatal(err)
+	address := serve(t, e)
+	var all sync.WaitGroup
+	for range 4 {
+		l := dial(t, address)
+		want := new(strings.Builder)
+		parts := make([]string, 2000)
+		for n := range parts {
+			if n%2 == 0 {
+				parts[n] = fmt.Sprintf("no%d\n", n)
+				fmt.Fprintf(want, "-ERR unknown command 'no%d', with args beginning with: \r\n", n)
+			} else {
+				parts[n] = fmt.Sprintf("echo %04d\n", n)
+				fmt.Fprintf(want, "$4\r\n%04d\r\n", n)
+			}
 		}
+		all.Go(func() {
+			for _, part := range parts {
+				if _, err := io.WriteString(l.conn, part); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		all.Go(func() {
+			got := make([]byte, want.Len())
+			if _, err := io.ReadFull(l.in, got); err != nil || string(got) != want.String() {
+				t.Errorf("replies are not in order: %v", err)
+			}
+		})
 	}
-	if ok != "OK" || text != big || n != 1 || !v.Null() {
-		t.Errorf("got %s, %d bytes, %d, %+v", ok, len(text), n, v)
-	}
-	err = s.Call(t.Context(), "/redis/none", "a", nil)
-	if st, _ := status.From(err); st == nil || st.Cause != "ERR unknown command 'none', with args beginning with: 'a' " {
-		t.Errorf("got %v", err)
-	}
-	if err := s.Call(t.Context(), "/none", nil, nil); status.CodeOf(err) != status.WriteFailed {
-		t.Errorf("got %v", err)
-	}
-	if err := s.Call(t.Context(), "/redis/ping", nil, &ok); err != nil || ok != "PONG" {
-		t.Errorf("afterwards: %s, %v", ok, err)
-	}
+	all.Wait()
 }

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/dserver/dserver/rpc/codec"
@@ -37,7 +38,7 @@ func (o Options) New(s proto.Stream) proto.Proto {
 	if s.Peer == nil {
 		s.Peer = new(proto.Peer)
 	}
-	p := &Proto{stream: s, prefix: o.prefix(), most: s.Limits.Message, calls: inorder.New[note](maxWaiting)}
+	p := &Proto{stream: s, prefix: o.prefix(), most: s.Limits.Message, calls: inorder.New[note](1)}
 	if p.most <= 0 {
 		p.most = noLimit
 	}
@@ -57,9 +58,11 @@ func (o Options) prefix() string {
 	}
 }
 
-// maxWaiting is how many bytes commands that are not answered, and answers that wait for
-// their turn, may take. Whoever sends on in spite of it is disconnected.
-const maxWaiting = 4 << 20
+// Whoever sends on in spite of these bounds is disconnected.
+const (
+	maxWaiting = 1 << 14 // commands that are not answered
+	maxHeld    = 4 << 20 // bytes of answers that wait for their turn
+)
 
 // Proto is the protocol on one session: that of a server, until it is told to call.
 type Proto struct {
@@ -70,15 +73,17 @@ type Proto struct {
 	version atomic.Int32 // of RESP, that the peer reads
 
 	// Of the peer's commands.
+	mu     sync.Mutex // guards these
 	calls  *inorder.Queue[note]
-	asking atomic.Int32 // how many that may change the version are not answered
+	asking int    // how many that may change the version are not answered
+	answer []byte // memory that is used again
 
-	sent sent // our own
+	sent  sent   // our own
+	frame []byte // memory of Pack that is used again
 
 	// The reader's alone.
 	scan  scanner
-	seq   int32
-	args  [][]byte // memory that is used again, as body is
+	args  [][]byte // memory that is used again, as that of body
 	body  []byte
 	name  string // of the client
 	asked int32  // the version, once all that was read is answered
@@ -111,9 +116,6 @@ func (p *Proto) Version() (byte, string) { return ID, Name }
 func (p *Proto) Traits() proto.Traits {
 	return proto.Traits{Codec: codec.IDRedis, InOrder: true, Untold: true}
 }
-
-// Pack writes what is due when m is written.
-func (p *Proto) Pack(m *message.Message) error { return proto.Pack(p.stream.Writer, p, m) }
 
 // Unpack reads one command or one reply.
 func (p *Proto) Unpack(m *message.Message) error { return proto.Unpack(p.stream.Reader, p, m) }

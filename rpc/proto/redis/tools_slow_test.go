@@ -167,6 +167,7 @@ func converse(t *testing.T, address string, version int) {
 			t.Errorf("%s %v: got %#v, %v, want %#v", test.command, test.args, got, err, test.want)
 		}
 	}
+	callMany(t, s)
 	for command, want := range map[string]string{"nonsense": "ERR unknown command", "lpush": "ERR wrong number of arguments", "get": "WRONGTYPE"} {
 		err := s.Call(t.Context(), "/redis/"+command, "l", nil)
 		if st, _ := status.From(err); st == nil || st.Code != status.Unknown || !strings.HasPrefix(st.Cause, want) {

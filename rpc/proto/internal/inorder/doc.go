@@ -1,10 +1,12 @@
-// Package inorder puts the answers of a session into the order of its questions,
-// for protocols whose peers know an answer by its place alone.
+// Package inorder lets the answers to questions without numbers leave in the order of
+// the questions, however they become ready: for peers such as HTTP and redis clients,
+// who tell the answers apart by their order alone.
 //
-// A [Queue] is told of each question when it is read, and of each answer when it is
-// encoded: it gives back what may be written now, and keeps the rest until its turn.
-// What is due must reach the connection in the order in which Done gave it, so nobody
-// may write between a call of Done and the writing of its result.
+// A protocol gives each question a number of the queue when it reads it, and writes
+// each answer through the queue:
 //
-// Protocols import it; it imports nothing of ours. A Queue is safe for concurrent use.
+//	m.Seq = queue.Ask(note)                      // in Unpack
+//	err := queue.Answer(writer, m.Seq, bytes)    // in Pack
+//
+// Protocols import it; it imports nothing of ours. A Queue is guarded by who has it.
 package inorder

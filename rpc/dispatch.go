@@ -37,6 +37,10 @@ func (s *Session) dispatch(m *message.Message) error {
 		s.control(m)
 		return nil
 	}
+	if s.traits.InOrder {
+		// Such a peer sends ahead without numbers, and does not expect to be refused for it.
+		s.lane.awaitRoom(s.e.limits.SessionHandlers, s.ctx.Done())
+	}
 	in := s.newInbound(m)
 	if st := s.receive(in); st != nil {
 		s.refuse(&in.m, st)

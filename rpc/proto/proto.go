@@ -42,7 +42,8 @@ type Traits struct {
 	// Codec is the only one that its bodies can have; 0 is any.
 	Codec byte
 	// InOrder is for peers who expect that their calls are handled one after the other.
-	// What is written is then packed by Pack, also of a Framer.
+	// What is written is then packed by Pack, also of a Framer. Who sends ahead of what is
+	// handled is not refused, but read no further.
 	InOrder bool
 	// Untold is a protocol that cannot ask its peer to go elsewhere: who drains hangs up
 	// as soon as a session is idle.

@@ -182,14 +182,31 @@ func TestPipelineComesBackInOrder(t *testing.T) {
 
 func TestOverloadIsAnsweredInItsPlace(t *testing.T) {
 	all := make(chan struct{})
-	e := newEndpoint(t, rpc.Config{Proto: watchingFactory(3, all), Limits: rpc.Limits{SessionHandlers: 1}})
+	e := newEndpoint(t, rpc.Config{Proto: watchingFactory(3, all), Limits: rpc.Limits{EndpointHandlers: 1}})
 	newStore(t, e)
 	wait(t, e, all)
 	l := dial(t, serve(t, e))
 	l.send("wait\nping\n\n")
-	l.wants("+waited\r\n-ERR Overloaded: too many calls of this session run\r\n")
+	l.wants("+waited\r\n-ERR Overloaded: too many calls run\r\n")
 	l.send("ping\n")
 	l.wants("+PONG\r\n")
+}
+
+// Who sends ahead waits for who works, in the socket: nothing is refused or lost.
+func TestDeepPipelineIsReadAsFastAsItIsHandled(t *testing.T) {
+	const count = 50_000
+	for _, handlers := range []int{1, 0} {
+		e := newEndpoint(t, rpc.Config{Limits: rpc.Limits{SessionHandlers: handlers}})
+		newStore(t, e)
+		l := dial(t, serve(t, e))
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			l.send(strings.Repeat("ping\n", count))
+		}()
+		l.wants(strings.Repeat("+PONG\r\n", count))
+		<-sent
+	}
 }
 
 func TestDeadlinesAreAnsweredInTheirPlace(t *testing.T) {

@@ -3,6 +3,7 @@ package docs_test
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -21,8 +22,11 @@ import (
 // wireProto is a protocol as docs/wire.md names it.
 type wireProto struct {
 	now proto.Factory // as the endpoint writes; nil: its vectors are read, and not compared
-	old proto.Factory // as older peers write; nil is the same
-	has []string      // what the page must show of it, as vector.kind names it
+	old proto.Factory // as older peers write
+	has []string      // what the page must show of it, as vector.kinds names it
+	// sized is a protocol that lives in frames of another one, such as websocket: by
+	// itself it has 4 bytes of size before what the page shows.
+	sized bool
 }
 
 func wireProtos() map[string]wireProto {
@@ -34,8 +38,8 @@ func wireProtos() map[string]wireProto {
 		"pb":      {now: pb.New, old: pb.Options{Classic: true}.New, has: all},
 		"jsonrpc": {has: append(calls[:3:3], "PUSH", "old")},
 		"http":    {has: append(calls[:3:3], "filtered", "old")},
-		"ws-json": {has: append(calls[:3:3], "PUSH", "AUTH_CALL", "AUTH_REPLY", "old", "refused")},
-		"ws-pb":   {has: all},
+		"ws-json": {has: append(calls[:3:3], "PUSH", "AUTH_CALL", "AUTH_REPLY", "old", "refused"), sized: true},
+		"ws-pb":   {has: all, sized: true},
 		"redis":   {has: calls},
 	}
 }
@@ -49,6 +53,9 @@ func TestWireVectors(t *testing.T) {
 		p, ok := protos[v.proto]
 		if !ok {
 			t.Fatalf("%s:%d: there is no protocol %s", v.page, v.line, v.proto)
+		}
+		if p.sized {
+			v.bytes = append(binary.BigEndian.AppendUint32(nil, uint32(len(v.bytes))), v.bytes...)
 		}
 		shown[v.proto] = append(shown[v.proto], v.kinds()...)
 		t.Run(fmt.Sprintf("%s/%d", v.proto, v.line), func(t *testing.T) {

@@ -45,7 +45,7 @@ func script(t *testing.T, name, address string) (output func() string) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	cmd := exec.CommandContext(ctx, python, "-W", "error", filepath.Join("testdata", name), host, port)
+	cmd := exec.CommandContext(ctx, python, filepath.Join("testdata", name), host, port)
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+here, "PYTHONDONTWRITEBYTECODE=1", "PYTHONIOENCODING=utf-8")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -48,6 +48,7 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("changed", s.changed)
 	t.Run("refused", s.refused)
 	t.Run("bombs", s.bombs)
+	t.Run("kept", s.kept)
 	t.Run("concurrency", s.concurrency)
 }
 
@@ -204,6 +205,31 @@ func allocated(f func()) uint64 {
 	f()
 	runtime.ReadMemStats(&after)
 	return after.TotalAlloc - before.TotalAlloc
+}
+
+// kept: when a large message is done, nobody holds its memory.
+func (s Suite) kept(t *testing.T) {
+	packed := s.pack(t, make([]byte, 16<<20))
+	before := heap()
+	size := func() int {
+		out, err := s.Filter.AppendUnpack(nil, packed, 0)
+		if err != nil {
+			t.Error(err)
+		}
+		return len(out)
+	}()
+	if after := heap(); after > before+4<<20 || size != 16<<20 {
+		t.Errorf("%d bytes are held after a message of %d", after-before, size)
+	}
+	runtime.KeepAlive(packed)
+}
+
+// heap tells how many bytes are in use.
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // concurrency is for the race detector.

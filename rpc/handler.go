@@ -28,10 +28,11 @@ func (in *inbound) watch() {
 // run is the whole life of a handler call.
 func (in *inbound) run() {
 	defer in.finish()
-	if in.Err() != nil {
+	if in.failure = in.Err(); in.failure != nil {
 		return // too late to start
 	}
 	result, err := in.invoke()
+	in.failure = err
 	if in.push() {
 		if err != nil {
 			in.session.log().Warn("push handler failed", "method", in.method, "error", err)
@@ -50,6 +51,7 @@ func (in *inbound) finish() {
 		in.timeOut()
 	}
 	in.cancel()
+	in.end(in.failure)
 	s := in.session
 	s.running.remove(in)
 	s.e.release(s, in.route, in.size)
@@ -125,23 +127,23 @@ func (in *inbound) abandon() {
 
 // statusOf gives what a caller is told of the error of a handler or of a hook; nil is
 // success.
-func (in *inbound) statusOf(err error) *status.Status {
+func (p *passage) statusOf(err error) *status.Status {
 	var bad *decodeError
 	st, isStatus := status.From(err)
 	switch {
 	case err == nil, isStatus && (st == nil || st.Code == status.OK):
 		return nil
 	case errors.As(err, &bad):
-		return in.session.incident(in.method, status.BadMessage, err)
+		return p.session.incident(p.method, status.BadMessage, err)
 	case isStatus && st.Code >= 100 && st.Code < 200:
 		// The handler's own call failed on another connection: the caller must not
 		// take that for the end of its own.
-		return in.session.incident(in.method, status.BadGateway, err)
+		return p.session.incident(p.method, status.BadGateway, err)
 	case isStatus:
 		return st
-	case errors.Is(err, context.DeadlineExceeded) && in.Err() != nil:
+	case errors.Is(err, context.DeadlineExceeded) && p.Err() != nil:
 		return status.New(status.HandleTimeout, "")
 	default:
-		return in.session.incident(in.method, status.InternalServerError, err)
+		return p.session.incident(p.method, status.InternalServerError, err)
 	}
 }

@@ -153,6 +153,8 @@ type WriteCtx interface {
 	Body() any               // not encoded yet
 	SetBody(v any)           // replaces it, in hooks before the writing
 	Encode(v any) ([]byte, error)
+	Attributes() *Attributes // what plugins keep with a Call and its Reply, or a Push
+	OnEnd(f func(err error)) // see ReadCtx
 }
 
 // ReadCtx is a message that came in. It is valid until the hook returns.
@@ -170,4 +172,11 @@ type ReadCtx interface {
 	SetRaw(b []byte)        // replaces it, in hooks before the decoding
 	Body() any              // where it was decoded into, a pointer; nil before
 	Decode(b []byte, v any) error
+	Attributes() *Attributes // what plugins keep with a Call and its Reply, or a Push
+	// OnEnd runs f when the exchange is over, the one given last first: a call or push of
+	// ours with the error that its caller gets; one of the peer when its handler has
+	// returned and the reply was written, with the error of the handler or of a hook. A
+	// handler may go on after its context has ended: then its call was answered before,
+	// and AfterWriteReply may come later.
+	OnEnd(f func(err error))
 }

@@ -84,7 +84,7 @@ func (in *inbound) timeOut() {
 }
 
 func (in *inbound) fillAnswer(p *passage) {
-	p.Context, p.session, p.method = in.Context, in.session, in.method
+	p.Context, p.session, p.method, p.request = in.Context, in.session, in.method, &in.passage
 	p.m.Type, p.m.Seq = message.Reply, in.m.Seq
 }
 

@@ -92,7 +92,8 @@ type (
 	BeforeWriteCall interface{ BeforeWriteCall(c WriteCtx) error }
 	// AfterWriteCall comes when the call has been written. Its error is logged.
 	AfterWriteCall interface{ AfterWriteCall(c WriteCtx) error }
-	// BeforeWriteReply comes before the result is encoded. Its error is logged. Of the
+	// BeforeWriteReply comes before the result is encoded. Its error is logged, and takes
+	// the place of the result: what hooks have not finished with must not go out. Of the
 	// handler's list, as AfterWriteReply; that of Config for a route that is unknown.
 	BeforeWriteReply interface{ BeforeWriteReply(c WriteCtx) error }
 	// AfterWriteReply comes when the reply has been written. Its error is logged.

@@ -16,6 +16,10 @@ import (
 func (s *Session) writeReply(p *passage, h *hooks, wait time.Duration) error {
 	if err := h.runBeforeWriteReply(p); err != nil {
 		note(s.log(), "BeforeWriteReply", err)
+		if p.m.Status == nil {
+			// The result is not what the hooks would have made of it: encrypted, say.
+			p.m.Status = p.statusOf(err)
+		}
 	}
 	err := s.sendReply(p, wait)
 	if hookErr := h.runAfterWriteReply(p); hookErr != nil {

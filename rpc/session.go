@@ -211,8 +211,12 @@ func (s *Session) serve() {
 		close(s.ready)
 	}
 	if err != nil {
-		s.log().Warn("closing session: it cannot be set up", "error", err)
-		s.finish()
+		s.e.warns.log(s.log(), "closing session: it cannot be set up", "error", err)
+		s.giveReason(err)
+		if s.calls.begun() {
+			s.finish() // the peer shall read what we said
+		}
+		s.end(err)
 		return
 	}
 	s.readAll()

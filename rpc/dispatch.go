@@ -155,13 +155,12 @@ func (in *inbound) keep(r *route) {
 // answers of ends its session.
 func (s *Session) refuse(in *inbound, st *status.Status) {
 	defer in.end(st)
+	if in.push() {
+		s.noteDropped(in.method, st)
+		return
+	}
 	if st.Code == status.Overloaded {
 		s.e.counters.overloads.Add(1)
-	}
-	if in.push() {
-		s.e.counters.droppedPushes.Add(1)
-		s.e.warns.log(s.log(), "push dropped", "method", in.method, "status", st.Error())
-		return
 	}
 	p := passage{Context: s.ctx, session: s, method: in.method, request: &in.passage}
 	p.m = message.Message{Type: message.Reply, Seq: in.m.Seq, Status: st, Filters: in.m.Filters}
@@ -170,4 +169,13 @@ func (s *Session) refuse(in *inbound, st *status.Status) {
 		s.log().Warn("closing session", "error", err)
 		s.end(err)
 	}
+}
+
+// noteDropped counts a PUSH that no handler gets.
+func (s *Session) noteDropped(method string, st *status.Status) {
+	if st.Code == status.Overloaded {
+		s.e.counters.overloads.Add(1)
+	}
+	s.e.counters.droppedPushes.Add(1)
+	s.e.warns.log(s.log(), "push dropped", "method", method, "status", st.Error())
 }

@@ -33,13 +33,16 @@ func (in *inbound) run() {
 	}
 	result, err := in.invoke()
 	in.failure = err
-	if in.push() {
-		if err != nil {
-			in.session.log().Warn("push handler failed", "method", in.method, "error", err)
-		}
+	if !in.push() {
+		in.reply(result, err)
 		return
 	}
-	in.reply(result, err)
+	// Under a flood of them a line for each would be a second flood.
+	if st, ok := status.From(err); ok && st != nil && st.Code == status.Overloaded {
+		in.session.noteDropped(in.method, st)
+	} else if err != nil {
+		in.session.log().Warn("push handler failed", "method", in.method, "error", err)
+	}
 }
 
 func (in *inbound) finish() {

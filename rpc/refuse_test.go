@@ -44,3 +44,30 @@ func TestResultThatAHookRefusesStaysHere(t *testing.T) {
 		})
 	}
 }
+
+// full is a plugin that has no room for any PUSH.
+type full struct{}
+
+func (full) Name() string                           { return "full" }
+func (full) BeforeReadPushBody(c rpc.ReadCtx) error { return status.New(status.Overloaded, "no room") }
+
+func TestPushThatAHookShedsIsCountedAndHardlyLogged(t *testing.T) {
+	b := onTCP(t, rpc.Config{Plugins: []rpc.Plugin{full{}}})
+	mustHandlePush(t, b.server, "/note", func(rpc.Context, any) error {
+		t.Error("the handler runs")
+		return nil
+	})
+	s := b.dial()
+	for range 200 {
+		if err := s.Push(t.Context(), "/note", "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "all are dropped", func() bool { return b.server.Stats().DroppedPushes == 200 })
+	if n := b.server.Stats().Overloads; n != 200 {
+		t.Errorf("%d overloads", n)
+	}
+	if n := strings.Count(b.serverLog.String(), "\n"); n > 12 {
+		t.Errorf("%d lines in the log", n)
+	}
+}

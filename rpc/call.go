@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -163,6 +164,9 @@ func (s *Session) send(ctx context.Context, wait time.Duration, m *message.Messa
 	s.e.bufs.put(frame)
 	if _, isStatus := err.(*status.Status); err == nil || isStatus {
 		return err
+	}
+	if errors.Is(err, errFull) { // the session goes on
+		return status.Newf(status.Overloaded, "%w", err).WithRetry()
 	}
 	return connectionClosed(err, true)
 }

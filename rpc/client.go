@@ -59,6 +59,16 @@ func (c *Client) Address() string { return c.address }
 // Attributes are those of every session that the client has in the course of time.
 func (c *Client) Attributes() *Attributes { return &c.attributes }
 
+// Session is the one over which calls go now, if there is one.
+func (c *Client) Session() (*Session, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.usable(); l != nil {
+		return l.s, true
+	}
+	return nil, false
+}
+
 // Pending is how many calls and pushes of the client are under way, those too that wait
 // for a connection.
 func (c *Client) Pending() int { return int(c.pending.Load()) }

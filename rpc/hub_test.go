@@ -159,7 +159,11 @@ func TestF46ClientKeepsIDAndAttributes(t *testing.T) {
 			if err := c.Call(t.Context(), "/echo", "x", nil); err != nil {
 				t.Fatal(err)
 			}
-			b.client.Sessions()[0].SetID("user-1")
+			s, ok := c.Session()
+			if !ok {
+				t.Fatal("the client has no session")
+			}
+			s.SetID("user-1")
 			for n := int64(1); n <= 5; n++ {
 				old, ok := b.client.Session("user-1")
 				if !ok {
@@ -345,6 +349,10 @@ func TestF62WaitersOfOneCall(t *testing.T) {
 			t.Errorf("got %q", text)
 		}
 		wantCode(t, s.Go(t.Context(), "/nowhere", nil, nil).Wait(), status.NotFound)
+		own := errors.New("of another kind")
+		if err := b.client.Async(func() error { return own }).Wait(); err != own {
+			t.Errorf("got %v", err)
+		}
 	})
 }
 
@@ -353,6 +361,9 @@ func TestClientTellsHowManyCallsArePending(t *testing.T) {
 	g := newGate(t, b.server)
 	c := b.client.Client(b.address)
 	defer c.Close()
+	if s, ok := c.Session(); ok {
+		t.Errorf("before its first call it has %v", s)
+	}
 	var calls []*rpc.Async
 	for range 3 {
 		calls = append(calls, c.Go(t.Context(), "/gate", nil, nil))
@@ -369,7 +380,13 @@ func TestClientTellsHowManyCallsArePending(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if n := c.Pending(); n != 0 {
-		t.Errorf("%d are pending", n)
+	s, ok := c.Session()
+	if n := c.Pending(); n != 0 || !ok {
+		t.Errorf("%d are pending, there is a session: %v", n, ok)
+	}
+	b.accepted().Close()
+	within(t, 10*time.Second, "it is lost", s.Done())
+	if _, ok := c.Session(); ok {
+		t.Error("a session that is lost is still there")
 	}
 }

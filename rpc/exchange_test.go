@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -152,4 +153,73 @@ func (k keeper) AfterWritePush(c rpc.WriteCtx) error {
 	c.Attributes()
 	k.kept <- c
 	return nil
+}
+
+// calmer gives something back in every hook of an end; grumbler, before it, fails in all.
+type calmer struct{ called chan string }
+
+func (c calmer) Name() string                                  { return "calmer" }
+func (c calmer) note(hook string) error                        { c.called <- hook; return nil }
+func (c calmer) AfterDisconnect(rpc.BaseSession) error         { return c.note("AfterDisconnect") }
+func (c calmer) AfterWriteCall(rpc.WriteCtx) error             { return c.note("AfterWriteCall") }
+func (c calmer) AfterWriteReply(rpc.WriteCtx) error            { return c.note("AfterWriteReply") }
+func (c calmer) AfterWritePush(rpc.WriteCtx) error             { return c.note("AfterWritePush") }
+func (c calmer) AfterDialFail(string, error, bool) error       { return c.note("AfterDialFail") }
+func (c calmer) BeforeCloseEndpoint(*rpc.Endpoint) error       { return c.note("BeforeCloseEndpoint") }
+func (c calmer) AfterCloseEndpoint(*rpc.Endpoint, error) error { return c.note("AfterCloseEndpoint") }
+
+type grumbler struct{}
+
+var errGrumble = errors.New("grumble")
+
+func (grumbler) Name() string                                  { return "grumbler" }
+func (grumbler) AfterDisconnect(rpc.BaseSession) error         { panic(errGrumble) }
+func (grumbler) AfterWriteCall(rpc.WriteCtx) error             { return errGrumble }
+func (grumbler) AfterWriteReply(rpc.WriteCtx) error            { panic(errGrumble) }
+func (grumbler) AfterWritePush(rpc.WriteCtx) error             { return errGrumble }
+func (grumbler) AfterDialFail(string, error, bool) error       { return errGrumble }
+func (grumbler) BeforeCloseEndpoint(*rpc.Endpoint) error       { return errGrumble }
+func (grumbler) AfterCloseEndpoint(*rpc.Endpoint, error) error { return errGrumble }
+
+func TestHooksOfAnEndAreAllCalled(t *testing.T) {
+	c := calmer{make(chan string, 10)}
+	log := new(logBook)
+	e, err := rpc.New(rpc.Config{Plugins: []rpc.Plugin{grumbler{}, c}, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := onTCP(t, rpc.Config{})
+	mustHandle(t, e, "/own", func(rpc.Context, any) (any, error) { return nil, nil })
+	want := func(hook string) {
+		t.Helper()
+		if got := within(t, 10*time.Second, hook, c.called); got != hook {
+			t.Errorf("%s was called, not %s", got, hook)
+		}
+	}
+	s, err := e.Dial(t.Context(), b.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, s.Call(t.Context(), "/nowhere", nil, nil), status.NotFound)
+	want("AfterWriteCall")
+	if err := s.Push(t.Context(), "/nowhere", nil); err != nil {
+		t.Error(err)
+	}
+	want("AfterWritePush")
+	if err := b.accepted().Call(t.Context(), "/own", nil, nil); err != nil {
+		t.Error(err)
+	}
+	want("AfterWriteReply")
+	s.Close()
+	want("AfterDisconnect")
+	if _, err := e.Dial(t.Context(), "tcp://127.0.0.1:1"); err == nil {
+		t.Error("there is somebody")
+	}
+	want("AfterDialFail")
+	err = e.Close()
+	want("BeforeCloseEndpoint")
+	want("AfterCloseEndpoint")
+	if !errors.Is(err, errGrumble) || strings.Count(log.String(), "grumble") < 5 {
+		t.Errorf("Close returned %v; log: %s", err, log)
+	}
 }

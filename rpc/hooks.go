@@ -13,7 +13,8 @@ import (
 // none is refused, and so is one with a hook that would never be called where it is.
 //
 // Lists of hooks run in this order: Config.Plugins, those of groups from the outside
-// in, those of the route, Config.LastPlugins. The first error ends the list. A hook
+// in, those of the route, Config.LastPlugins. The first error ends the list, but not of
+// hooks that learn what has happened or is certain, whose error changes nothing. A hook
 // that panics has failed with a [*HookError]. Hooks are called by many goroutines at
 // once; those of one message one after the other.
 //
@@ -79,7 +80,7 @@ type (
 		AfterAccept(s EarlySession) error
 	}
 	// AfterDisconnect comes once for every session that AfterDial or AfterAccept saw, or
-	// would have. Its error is logged.
+	// would have if nothing had ended the session before. Its error is logged.
 	AfterDisconnect interface {
 		AfterDisconnect(s BaseSession) error
 	}

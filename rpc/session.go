@@ -83,8 +83,8 @@ func newSession(e *Endpoint, conn net.Conn, dialed bool, watch watcher) *Session
 	} else {
 		s.life.advance(open)
 	}
-	s.heard.set()
-	s.said.set()
+	s.heard.start = time.Now()
+	s.said.start = s.heard.start
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	s.calls = pending{most: e.limits.Pending, calls: make(map[int32]*call)}
 	s.running.calls = make(map[int32]*inbound)

@@ -52,7 +52,10 @@ type Endpoint struct {
 func New(c Config) (*Endpoint, error) {
 	e, err := newEndpoint(c)
 	if err == nil {
-		err = e.hooks.runAfterNewEndpoint(e)
+		if err = e.hooks.runAfterNewEndpoint(e); err != nil {
+			// Some hooks may have begun what ends with the endpoint.
+			err = errors.Join(err, e.Close())
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot make an endpoint: %w", err)

@@ -34,7 +34,7 @@ func (in *inbound) run() {
 	result, err := in.invoke()
 	if in.push() {
 		if err != nil {
-			in.session.log().Warn("push handler failed", "method", in.method, "error", err)
+			in.session.log().Warn("push handler failed", failure(err, "method", in.method)...)
 		}
 		return
 	}

@@ -2,6 +2,7 @@ package rpc_test
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
@@ -53,5 +54,42 @@ func TestWhatHooksBeganEndsWhenNewFails(t *testing.T) {
 	}
 	if k.open != 0 {
 		t.Errorf("%d are open", k.open)
+	}
+}
+
+// panics is a plugin that panics where a session, a call or a push comes in.
+type panics struct {
+	named
+	inSession, inCall, inPush bool
+}
+
+func (p panics) when(now bool) error {
+	if now {
+		panic("as asked")
+	}
+	return nil
+}
+
+func (p panics) BeforeReadHeader(rpc.EarlyCtx) error  { return p.when(p.inSession) }
+func (p panics) BeforeReadCallBody(rpc.ReadCtx) error { return p.when(p.inCall) }
+func (p panics) BeforeReadPushBody(rpc.ReadCtx) error { return p.when(p.inPush) }
+
+func TestLogTellsWhereAPluginPanicked(t *testing.T) {
+	for _, p := range []panics{{inSession: true}, {inCall: true}, {inPush: true}} {
+		p.named = "broken"
+		b := onTCP(t, rpc.Config{Plugins: []rpc.Plugin{p}})
+		echo(t, b.server)
+		mustHandlePush(t, b.server, "/note", func(rpc.Context, string) error { return nil })
+		s := b.dial()
+		if err := s.Call(t.Context(), "/echo", "x", nil); err == nil && !p.inPush {
+			t.Errorf("%+v: the call succeeds", p)
+		}
+		if err := s.Push(t.Context(), "/note", "x"); err != nil && !p.inSession {
+			t.Errorf("%+v: %v", p, err)
+		}
+		eventually(t, "the log tells of the panic", func() bool {
+			log := b.serverLog.String()
+			return strings.Contains(log, "plugin broken panicked in") && strings.Contains(log, "plugins_test.go:")
+		})
 	}
 }

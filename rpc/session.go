@@ -223,10 +223,12 @@ func (s *Session) readAll() {
 	var m message.Message
 	for {
 		m.Reset()
-		err := s.e.hooks.runBeforeReadHeader(earlyCtx{s})
-		if err == nil {
-			err = s.read.next(&m)
+		if err := s.e.hooks.runBeforeReadHeader(earlyCtx{s}); err != nil {
+			note(s.log(), "BeforeReadHeader", err)
+			s.end(err)
+			return
 		}
+		err := s.read.next(&m)
 		if err == nil {
 			err = s.dispatch(&m)
 		}

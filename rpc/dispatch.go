@@ -30,7 +30,7 @@ func (s *Session) dispatch(m *message.Message) error {
 		return &frameError{fmt.Errorf("message type %d (%v) has no business in a session", m.Type, m.Type)}
 	}
 	if m.Refusal != nil {
-		s.refuse(m, m.Refusal)
+		s.refuse(s.e.hooks, m, m.Refusal)
 		return nil
 	}
 	if m.Type == message.Push && strings.HasPrefix(m.Method, reservedPrefix) {
@@ -39,7 +39,7 @@ func (s *Session) dispatch(m *message.Message) error {
 	}
 	in := s.newInbound(m)
 	if st := s.receive(in); st != nil {
-		s.refuse(&in.m, st)
+		s.refuse(in.hooks(), &in.m, st)
 	}
 	return nil
 }
@@ -53,7 +53,8 @@ func (s *Session) receive(in *inbound) *status.Status {
 	if r == nil {
 		return unknownRoute(in.method)
 	}
-	return s.accept(r, in)
+	in.route = r
+	return s.accept(in)
 }
 
 func (s *Session) runHeaderHooks(in *inbound) error {
@@ -103,7 +104,8 @@ func (s *Session) newInbound(m *message.Message) *inbound {
 }
 
 // accept starts the handler, or says why not.
-func (s *Session) accept(r *route, in *inbound) *status.Status {
+func (s *Session) accept(in *inbound) *status.Status {
+	r := in.route
 	if err := s.begin(); err != nil {
 		return status.New(status.Overloaded, "the session is closing").WithRetry()
 	}
@@ -113,7 +115,7 @@ func (s *Session) accept(r *route, in *inbound) *status.Status {
 		return status.New(status.Overloaded, bound).WithRetry()
 	}
 	s.e.handlers.add()
-	in.keep(r)
+	in.keep()
 	s.running.add(in)
 	in.watch()
 	if r.ordered || s.traits.InOrder {
@@ -125,11 +127,11 @@ func (s *Session) accept(r *route, in *inbound) *status.Status {
 }
 
 // keep copies out of the reader's buffer what the handler needs.
-func (in *inbound) keep(r *route) {
-	in.route, in.started = r, time.Now()
+func (in *inbound) keep() {
+	in.started = time.Now()
 	in.m.Filters, in.m.Body = bytes.Clone(in.m.Filters), append([]byte(nil), in.m.Body...)
 	s := in.session
-	timeout := r.timeout
+	timeout := in.route.timeout
 	if timeout == 0 {
 		timeout = s.e.config.HandlerTimeout
 	}
@@ -153,7 +155,7 @@ func (in *inbound) keep(r *route) {
 
 // refuse answers a CALL and drops a PUSH. A peer that sends more than it reads
 // answers of ends its session.
-func (s *Session) refuse(m *message.Message, st *status.Status) {
+func (s *Session) refuse(h *hooks, m *message.Message, st *status.Status) {
 	if st.Code == status.Overloaded {
 		s.e.counters.overloads.Add(1)
 	}
@@ -164,7 +166,7 @@ func (s *Session) refuse(m *message.Message, st *status.Status) {
 	}
 	p := passage{Context: s.ctx, session: s, method: m.Method}
 	p.m = message.Message{Type: message.Reply, Seq: m.Seq, Status: st, Filters: m.Filters}
-	err := s.writeReply(&p, s.e.hooks, waitNever)
+	err := s.writeReply(&p, h, waitNever)
 	if errors.Is(err, errFull) {
 		s.log().Warn("closing session", "error", err)
 		s.end(err)

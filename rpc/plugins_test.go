@@ -5,8 +5,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/dserver/dserver/rpc"
+	"github.com/dserver/dserver/rpc/status"
 )
 
 // named is the name of a plugin of a test.
@@ -91,5 +93,63 @@ func TestLogTellsWhereAPluginPanicked(t *testing.T) {
 			log := b.serverLog.String()
 			return strings.Contains(log, "plugin broken panicked in") && strings.Contains(log, "plugins_test.go:")
 		})
+	}
+}
+
+// replies is a plugin that notes the codes of replies.
+type replies struct {
+	named
+	codes chan status.Code
+}
+
+func (p replies) BeforeWriteReply(c rpc.WriteCtx) error {
+	code := status.OK
+	if st := c.Status(); st != nil {
+		code = st.Code
+	}
+	p.codes <- code
+	return nil
+}
+
+// TestF69ErrorsBeforeTheHandlerReachThePlugins: those of the route once it is known.
+func TestF69ErrorsBeforeTheHandlerReachThePlugins(t *testing.T) {
+	all, own := replies{"all", make(chan status.Code, 10)}, replies{"own", make(chan status.Code, 10)}
+	b := onTCP(t, rpc.Config{Plugins: []rpc.Plugin{all}})
+	mustHandle(t, b.server, "/number", func(rpc.Context, int) (int, error) { return 1, nil }, rpc.WithPlugins(own))
+	g := newGate(t, b.server, rpc.WithPlugins(own), rpc.WithLimit(1))
+	s := b.dial()
+	for _, c := range []struct {
+		method string
+		body   string
+		code   status.Code
+		route  bool
+	}{
+		{"/nowhere", `1`, status.NotFound, false},
+		{"/number", `"text"`, status.BadMessage, true},
+		{"/number", `{`, status.BadMessage, true},
+	} {
+		wantCode(t, s.Call(t.Context(), c.method, []byte(c.body), nil), c.code)
+		if got := within(t, 10*time.Second, "the endpoint's plugin sees it", all.codes); got != c.code {
+			t.Errorf("%s: the endpoint's plugin sees %d", c.method, got)
+		}
+		if !c.route {
+			continue
+		}
+		if got := within(t, 10*time.Second, "the route's plugin sees it", own.codes); got != c.code {
+			t.Errorf("%s: the route's plugin sees %d", c.method, got)
+		}
+	}
+	first := s.Go(t.Context(), "/gate", nil, nil)
+	within(t, 10*time.Second, "one is in", g.entered)
+	wantCode(t, s.Call(t.Context(), "/gate", nil, nil), status.Overloaded)
+	if got := within(t, 10*time.Second, "the route's plugin sees the bound", own.codes); got != status.Overloaded {
+		t.Errorf("the route's plugin sees %d", got)
+	}
+	close(g.open)
+	if err := first.Wait(); err != nil {
+		t.Error(err)
+	}
+	if len(own.codes) != 1 || len(all.codes) != 2 {
+		t.Errorf("%d and %d more", len(own.codes), len(all.codes))
 	}
 }

@@ -235,7 +235,7 @@ func (s *Session) readAll() {
 		switch {
 		case err != nil && m.Refusal != nil && m.Type == message.Call:
 			s.noteBadFrame(err)
-			s.refuse(&m, m.Refusal)
+			s.refuse(s.e.hooks, &m, m.Refusal)
 			s.finish()
 			return
 		case err != nil:

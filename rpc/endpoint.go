@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -136,7 +137,7 @@ func (e *Endpoint) connect(ctx context.Context, address string, watch watcher) (
 	if err := s.settled(ctx); err != nil {
 		cause := fmt.Sprintf("cannot dial %s: %v", address, err)
 		if st, ok := status.From(err); ok && st != nil {
-			cause = st.Cause
+			cause = cmp.Or(st.Cause, st.Msg)
 		}
 		return nil, status.Wrap(status.DialFailed, cause, err)
 	}

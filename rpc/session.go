@@ -211,11 +211,21 @@ func (s *Session) serve() {
 		close(s.ready)
 	}
 	if err != nil {
-		s.log().Warn("closing session: it cannot be set up", "error", err)
-		s.finish()
+		s.refuseSetUp(err)
 		return
 	}
 	s.readAll()
+}
+
+// refuseSetUp ends a session that will not work. What the hooks have written still goes
+// out, unless the peer sends what cannot be read.
+func (s *Session) refuseSetUp(err error) {
+	if bad := (*frameError)(nil); errors.As(err, &bad) {
+		s.readEnded(err)
+		return
+	}
+	s.log().Warn("closing session: it cannot be set up", failure(err)...)
+	s.finish()
 }
 
 // readAll reads until the connection ends.

@@ -6,16 +6,20 @@ import (
 )
 
 // stamp is when something happened last. Going by a system call, not by a message,
-// keeps it cheap.
-type stamp struct{ nanoseconds atomic.Int64 } // since 1970; 0 is never
+// keeps it cheap. It counts from a start, because a clock that is set forward must not
+// make a busy session look like a silent one.
+type stamp struct {
+	start time.Time
+	after atomic.Int64 // nanoseconds
+}
 
 func (s *stamp) set() {
 	if s != nil {
-		s.nanoseconds.Store(time.Now().UnixNano())
+		s.after.Store(int64(time.Since(s.start)))
 	}
 }
 
-func (s *stamp) time() time.Time { return time.Unix(0, s.nanoseconds.Load()) }
+func (s *stamp) time() time.Time { return s.start.Add(time.Duration(s.after.Load())) }
 
 // LastRead is when bytes last came from the peer; at first, when the session began.
 func (s *Session) LastRead() time.Time { return s.heard.time() }

@@ -26,6 +26,14 @@ func (s *Session) Close() error {
 	return nil
 }
 
+// CloseFor is Close for a reason, which the log tells and Err gives.
+func (s *Session) CloseFor(reason error) {
+	if s.life.stage() < leaving {
+		s.log().Info("closing session", "reason", reason)
+	}
+	s.closeFor(reason)
+}
+
 // closeFor is Close for a reason that Err will give.
 func (s *Session) closeFor(reason error) {
 	s.giveReason(reason)

@@ -57,7 +57,8 @@ func (s *Session) receive(in *inbound) *status.Status {
 	if r == nil {
 		return unknownRoute(in.method)
 	}
-	return s.accept(r, in)
+	in.route = r
+	return s.accept(in)
 }
 
 func (s *Session) runHeaderHooks(in *inbound) error {
@@ -107,7 +108,8 @@ func (s *Session) newInbound(m *message.Message) *inbound {
 }
 
 // accept starts the handler, or says why not.
-func (s *Session) accept(r *route, in *inbound) *status.Status {
+func (s *Session) accept(in *inbound) *status.Status {
+	r := in.route
 	if err := s.begin(); err != nil {
 		return status.New(status.Overloaded, "the session is closing").WithRetry()
 	}
@@ -117,7 +119,7 @@ func (s *Session) accept(r *route, in *inbound) *status.Status {
 		return status.New(status.Overloaded, bound).WithRetry()
 	}
 	s.e.handlers.add()
-	in.keep(r)
+	in.keep()
 	s.running.add(in)
 	in.watch()
 	if r.ordered || s.traits.InOrder {
@@ -129,11 +131,11 @@ func (s *Session) accept(r *route, in *inbound) *status.Status {
 }
 
 // keep copies out of the reader's buffer what the handler needs.
-func (in *inbound) keep(r *route) {
-	in.route, in.started = r, time.Now()
+func (in *inbound) keep() {
+	in.started = time.Now()
 	in.m.Filters, in.m.Body = bytes.Clone(in.m.Filters), append([]byte(nil), in.m.Body...)
 	s := in.session
-	timeout := r.timeout
+	timeout := in.route.timeout
 	if timeout == 0 {
 		timeout = s.e.config.HandlerTimeout
 	}
@@ -169,7 +171,7 @@ func (s *Session) refuse(in *inbound, st *status.Status) {
 	}
 	p := passage{Context: s.ctx, session: s, method: in.method, request: &in.passage}
 	p.m = message.Message{Type: message.Reply, Seq: in.m.Seq, Status: st, Filters: in.m.Filters}
-	err := s.writeReply(&p, s.e.hooks, waitNever)
+	err := s.writeReply(&p, in.hooks(), waitNever)
 	if errors.Is(err, errFull) {
 		s.log().Warn("closing session", "error", err)
 		s.end(err)

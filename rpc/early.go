@@ -68,7 +68,8 @@ func (s *Session) enter() error {
 	return nil
 }
 
-// settled waits until the session works, and gives what the hooks had against it.
+// settled waits until the session works, and gives what the hooks had against it. A hook
+// that hangs keeps the session's goroutine, not who dials.
 func (s *Session) settled(ctx context.Context) error {
 	if s.ready == nil {
 		return nil
@@ -78,10 +79,12 @@ func (s *Session) settled(ctx context.Context) error {
 		return s.refusal
 	case <-ctx.Done():
 		s.end(context.Cause(ctx))
-		<-s.ready
 		return context.Cause(ctx)
 	}
 }
+
+// Context ends with the session, be it over before it works.
+func (s *Session) Context() context.Context { return s.ctx }
 
 // SendAuth writes a message of an authentication, an AuthCall or an AuthReply, with a
 // body in the endpoint's default codec. It works before the session does.
@@ -98,8 +101,8 @@ func (s *Session) SendAuth(t message.Type, st *status.Status, body any) error {
 }
 
 // ReceiveAuth reads one message, whatever its type, and decodes the body of an
-// authentication into body, a pointer or nil. It works before the session does. The
-// message's Body is not kept.
+// authentication into body, a pointer or nil; not that of an AuthReply with a status. It
+// works before the session does. The message's Body is not kept.
 func (s *Session) ReceiveAuth(body any) (*message.Message, error) {
 	if err := s.wantEarly(message.AuthCall); err != nil {
 		return nil, err
@@ -113,7 +116,7 @@ func (s *Session) ReceiveAuth(body any) (*message.Message, error) {
 	}
 	raw := append([]byte(nil), m.Body...)
 	m.Body, m.Filters = nil, nil
-	if m.Type != message.AuthCall && m.Type != message.AuthReply {
+	if m.Type != message.AuthCall && (m.Type != message.AuthReply || m.Status != nil) {
 		return m, nil
 	}
 	if err := s.e.decode(m.Codec, raw, body); err != nil {

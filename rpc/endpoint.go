@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,10 @@ type Endpoint struct {
 func New(c Config) (*Endpoint, error) {
 	e, err := newEndpoint(c)
 	if err == nil {
-		err = e.hooks.runAfterNewEndpoint(e)
+		if err = e.hooks.runAfterNewEndpoint(e); err != nil {
+			// Some hooks may have begun what ends with the endpoint.
+			err = errors.Join(err, e.Close())
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot make an endpoint: %w", err)
@@ -133,7 +137,7 @@ func (e *Endpoint) connect(ctx context.Context, address string, watch watcher) (
 	if err := s.settled(ctx); err != nil {
 		cause := fmt.Sprintf("cannot dial %s: %v", address, err)
 		if st, ok := status.From(err); ok && st != nil {
-			cause = st.Cause
+			cause = cmp.Or(st.Cause, st.Msg)
 		}
 		return nil, status.Wrap(status.DialFailed, cause, err)
 	}

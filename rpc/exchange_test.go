@@ -132,7 +132,7 @@ func TestPanicAtTheEndOfAnExchangeIsLogged(t *testing.T) {
 // just returned.
 func TestOnEndAfterTheEndIsCalledAtOnce(t *testing.T) {
 	kept := make(chan rpc.WriteCtx, 1)
-	b := onTCP(t, rpc.Config{Plugins: []rpc.Plugin{keeper{kept}}})
+	b := onTCP(t, rpc.Config{Plugins: []rpc.Plugin{hoarder{kept}}})
 	echo(t, b.server)
 	b.dial().Push(t.Context(), "/nowhere", "x")
 	s := b.accepted()
@@ -146,10 +146,10 @@ func TestOnEndAfterTheEndIsCalledAtOnce(t *testing.T) {
 	}
 }
 
-type keeper struct{ kept chan rpc.WriteCtx }
+type hoarder struct{ kept chan rpc.WriteCtx }
 
-func (k keeper) Name() string { return "keeper" }
-func (k keeper) AfterWritePush(c rpc.WriteCtx) error {
+func (k hoarder) Name() string { return "hoarder" }
+func (k hoarder) AfterWritePush(c rpc.WriteCtx) error {
 	c.Attributes()
 	k.kept <- c
 	return nil

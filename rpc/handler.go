@@ -41,7 +41,7 @@ func (in *inbound) run() {
 	if st, ok := status.From(err); ok && st != nil && st.Code == status.Overloaded {
 		in.session.noteDropped(in.method, st)
 	} else if err != nil {
-		in.session.log().Warn("push handler failed", "method", in.method, "error", err)
+		in.session.log().Warn("push handler failed", failure(err, "method", in.method)...)
 	}
 }
 

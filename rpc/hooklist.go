@@ -155,10 +155,15 @@ func note(log *slog.Logger, hook string, err error) {
 	if err == nil {
 		return
 	}
-	args := []any{"hook", hook, "error", err}
+	log.Warn("hook failed", failure(err, "hook", hook)...)
+}
+
+// failure is what a log line says of an error besides args: if a hook panicked, where.
+func failure(err error, args ...any) []any {
+	args = append(args, "error", err)
 	var panicked *HookError
 	if errors.As(err, &panicked) {
 		args = append(args, "stack", string(panicked.Stack))
 	}
-	log.Warn("hook failed", args...)
+	return args
 }

@@ -32,7 +32,8 @@ type (
 	BeforeNewEndpoint interface {
 		BeforeNewEndpoint(c *Config) error
 	}
-	// AfterNewEndpoint may register routes. Its error is that of [New].
+	// AfterNewEndpoint may register routes. Its error is that of [New], which closes the
+	// endpoint again.
 	AfterNewEndpoint interface {
 		AfterNewEndpoint(e *Endpoint) error
 	}

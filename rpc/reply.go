@@ -92,13 +92,18 @@ func (in *inbound) fillAnswer(p *passage) {
 	p.m.Type, p.m.Seq = message.Reply, in.m.Seq
 }
 
-// hooks are those of the route.
-func (in *inbound) hooks() *hooks { return in.route.hooks }
+// hooks are those of the route, of the endpoint while none was found.
+func (in *inbound) hooks() *hooks {
+	if in.route == nil {
+		return in.session.e.hooks
+	}
+	return in.route.hooks
+}
 
 // incident logs an error under an id and gives the caller the id alone.
 func (s *Session) incident(method string, code status.Code, err error) *status.Status {
 	id := strconv.FormatUint(rand.Uint64(), 16)
-	s.log().Error("call failed", "method", method, "incident", id, "error", err)
+	s.log().Error("call failed", failure(err, "method", method, "incident", id)...)
 	return status.New(code, "incident "+id)
 }
 

@@ -84,8 +84,8 @@ func newSession(e *Endpoint, conn net.Conn, dialed bool, watch watcher) *Session
 	} else {
 		s.life.advance(open)
 	}
-	s.heard.set()
-	s.said.set()
+	s.heard.start = time.Now()
+	s.said.start = s.heard.start
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	s.calls = pending{most: e.limits.Pending, calls: make(map[int32]*call)}
 	s.running.calls = make(map[int32]*inbound)
@@ -215,15 +215,25 @@ func (s *Session) serve() {
 		close(s.ready)
 	}
 	if err != nil {
-		s.e.warns.log(s.log(), "closing session: it cannot be set up", "error", err)
-		s.giveReason(err)
-		if s.calls.begun() {
-			s.finish() // the peer shall read what we said
-		}
-		s.end(err)
+		s.refuseSetUp(err)
 		return
 	}
 	s.readAll()
+}
+
+// refuseSetUp ends a session that will not work. What the hooks have written still goes
+// out, unless the peer sends what cannot be read.
+func (s *Session) refuseSetUp(err error) {
+	if bad := (*frameError)(nil); errors.As(err, &bad) {
+		s.readEnded(err)
+		return
+	}
+	s.e.warns.log(s.log(), "closing session: it cannot be set up", failure(err)...)
+	s.giveReason(err)
+	if s.calls.begun() {
+		s.finish() // the peer shall read what we said
+	}
+	s.end(err)
 }
 
 // readAll reads until the connection ends.
@@ -231,10 +241,12 @@ func (s *Session) readAll() {
 	var m message.Message
 	for {
 		m.Reset()
-		err := s.e.hooks.runBeforeReadHeader(earlyCtx{s})
-		if err == nil {
-			err = s.read.next(&m)
+		if err := s.e.hooks.runBeforeReadHeader(earlyCtx{s}); err != nil {
+			note(s.log(), "BeforeReadHeader", err)
+			s.end(err)
+			return
 		}
+		err := s.read.next(&m)
 		if err == nil {
 			err = s.dispatch(&m)
 		}

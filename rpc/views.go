@@ -32,6 +32,7 @@ type BaseSession interface {
 // Limits.HandshakeTime at most, then the session ends.
 type EarlySession interface {
 	BaseSession
+	Context() context.Context // ends with the session
 	SetID(id string)
 	Conn() net.Conn
 	ControlFD(f func(fd uintptr)) error

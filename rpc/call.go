@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -122,6 +123,9 @@ func (s *Session) codecFor(asked byte) byte {
 
 // send encodes and writes m. Its error is a status.
 func (s *Session) send(ctx context.Context, wait time.Duration, m *message.Message) error {
+	if s.enc.framer == nil {
+		return s.sendPacked(ctx, wait, m)
+	}
 	frame := s.e.bufs.get()
 	frame, err := s.enc.append(frame, m)
 	if err != nil {
@@ -130,6 +134,41 @@ func (s *Session) send(ctx context.Context, wait time.Duration, m *message.Messa
 	}
 	err = s.out.write(ctx, wait, frame)
 	s.e.bufs.put(frame)
+	return writeEnded(err)
+}
+
+// sendPacked is send for a Proto that packs. Messages go out in the order in which
+// they were packed, so that the Proto can say which of them goes first: all waiting is
+// done before.
+func (s *Session) sendPacked(ctx context.Context, wait time.Duration, m *message.Message) error {
+	if err := s.out.awaitRoom(ctx, wait); err != nil {
+		return writeEnded(err)
+	}
+	var drive bool
+	var ended error
+	err := s.enc.pack(m, func(frame []byte) { drive, ended = s.out.enqueue(frame) })
+	if drive {
+		s.out.drive()
+	}
+	if err != nil {
+		return status.Newf(status.WriteFailed, "%w", err)
+	}
+	return writeEnded(ended)
+}
+
+// interim is proto.Stream.Interim. It waits until what is packed right now is queued.
+func (s *Session) interim(b []byte) {
+	s.enc.mu.Lock()
+	err := s.out.write(context.Background(), waitNever, b)
+	s.enc.mu.Unlock()
+	if errors.Is(err, errFull) {
+		s.log().Warn("closing session", "error", err)
+		s.end(err)
+	}
+}
+
+// writeEnded gives the status of a write that returned err.
+func writeEnded(err error) error {
 	if _, isStatus := err.(*status.Status); err == nil || isStatus {
 		return err
 	}

@@ -82,7 +82,7 @@ func (s *Session) setUpProto() {
 	stream := proto.Stream{Limits: proto.Limits{Message: limits.Message, Metadata: limits.Metadata}, Peer: s.peer, Filters: s.e.filters}
 	source, buffered := newStreamReader(s.conn, limits.Message, limits.FrameTime)
 	memory := s.enc.useMemory()
-	stream.Reader, stream.Writer = buffered, memory
+	stream.Reader, stream.Writer, stream.Interim = buffered, memory, s.interim
 	p := s.e.config.Proto(stream)
 	if particular, ok := p.(proto.Particular); ok {
 		s.traits = particular.Traits()

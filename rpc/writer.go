@@ -49,22 +49,48 @@ const (
 // until ctx ends, and no longer than wait if that is positive.
 func (w *writer) write(ctx context.Context, wait time.Duration, frame []byte) error {
 	w.mu.Lock()
-	if err := w.admit(ctx, wait); err != nil {
-		w.mu.Unlock()
-		return err
+	err := w.admit(ctx, wait)
+	drive := err == nil && w.add(frame)
+	w.mu.Unlock()
+	if drive {
+		w.drive()
+	}
+	return err
+}
+
+// awaitRoom only waits as write does.
+func (w *writer) awaitRoom(ctx context.Context, wait time.Duration) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.admit(ctx, wait)
+}
+
+// enqueue takes a frame without waiting, for who had room just now. With drive the
+// caller must call it.
+func (w *writer) enqueue(frame []byte) (drive bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.err != nil:
+		return false, w.err
+	case w.finishing:
+		return false, net.ErrClosed
+	}
+	return w.add(frame), nil
+}
+
+// add queues a frame and tells whether the caller has to drive; the lock is held.
+func (w *writer) add(frame []byte) bool {
+	if len(frame) == 0 {
+		return false
 	}
 	if w.queue == nil {
 		w.queue = w.bufs.get()
 	}
 	w.queue = append(w.queue, frame...)
-	if w.writing {
-		w.mu.Unlock()
-		return nil
-	}
+	drive := !w.writing
 	w.writing = true
-	w.mu.Unlock()
-	w.drive()
-	return nil
+	return drive
 }
 
 // admit waits for room. It is called with the lock held and returns with it.

@@ -14,7 +14,8 @@ type Proto interface {
 	// Version gives the id and the name of the protocol, for logs.
 	Version() (id byte, name string)
 	// Pack writes all of m to the stream's Writer and sets m.Size. After an error
-	// nothing that it wrote is sent, and the session goes on.
+	// nothing that it wrote is sent, and the session goes on. What is packed first is
+	// sent first, so it may write nothing and hold m back until others are packed.
 	Pack(m *message.Message) error
 	// Unpack reads the next message from the stream's Reader into m, which is
 	// empty, and sets m.Size. m.Body and m.Filters need to stay valid only until
@@ -60,6 +61,9 @@ type Stream struct {
 	Writer io.Writer     // into memory: never blocks, never fails
 	Limits Limits
 	Peer   *Peer
+	// Interim sends b at once, behind everything that Pack wrote before: what cannot wait
+	// for an answer, or is none. Unpack may call it, Pack must not. It never blocks.
+	Interim func(b []byte)
 	// Filters are those of the endpoint; nil is none. A message that names another one
 	// cannot be written, and ends the session that reads it.
 	Filters *filter.Registry

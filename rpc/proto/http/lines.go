@@ -63,7 +63,7 @@ func (l *lines) slice() ([]byte, error) {
 func cutEnd(line string) (string, error) {
 	text, ok := strings.CutSuffix(line, "\r\n")
 	if !ok {
-		return "", bad("a line ends without CR LF")
+		return line, bad("a line ends without CR LF")
 	}
 	return text, nil
 }

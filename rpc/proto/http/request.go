@@ -2,6 +2,7 @@ package http
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	nethttp "net/http"
 	"net/url"
@@ -203,7 +204,7 @@ func (p *Proto) fillMeta(m *message.Message, h *head, a asker, query string) *st
 	}
 	for _, name := range slices.Sorted(maps.Keys(pairs)) {
 		if values := pairs[name]; a.kind != stranger || !p.isHeader(name) {
-			m.Meta.Set(name, values[len(values)-1])
+			setMeta(m, name, values[len(values)-1])
 		}
 	}
 	p.setHeaders(m, h.foreign, a.kind)
@@ -252,14 +253,16 @@ func (p *Proto) setHeaders(m *message.Message, fields []field, from kind) {
 		switch {
 		case from == stranger && !known:
 		case from == stranger:
-			m.Meta.Set(name, joined(m.Meta.Value(name), f.value))
+			setMeta(m, name, joined(m.Meta.Value(name), f.value))
 		case from == older && known:
-			m.Meta.Set(name, f.value)
+			setMeta(m, name, f.value)
 		default:
-			if name = trueName(lower); name == "" {
-				name = f.name
-			}
-			m.Meta.Set(name, f.value)
+			setMeta(m, cmp.Or(trueName(lower), f.name), f.value)
 		}
 	}
+}
+
+// setMeta makes sure that metadata is text, as it is in all protocols.
+func setMeta(m *message.Message, name, value string) {
+	m.Meta.Set(strings.ToValidUTF8(name, "\ufffd"), strings.ToValidUTF8(value, "\ufffd"))
 }

@@ -29,6 +29,10 @@ func (e *Endpoint) Serve(ln net.Listener) error {
 		return ErrClosed
 	}
 	defer e.removeLoop(loop)
+	if err := e.hooks.runAfterListen(ln.Addr()); err != nil {
+		loop.stop()
+		return fmt.Errorf("cannot serve %v: %w", ln.Addr(), err)
+	}
 	var pause time.Duration
 	for {
 		conn, err := ln.Accept()

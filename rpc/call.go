@@ -18,37 +18,49 @@ import (
 // The error is a *status.Status: what the peer answered, or what prevented an
 // answer: 102 the session ended, 104 the request cannot be written, 408 the
 // deadline of ctx passed, 106 ctx was cancelled, 503 a bound is reached. With its
-// Retry set the peer has certainly not executed the call.
+// Retry set the peer has certainly not executed the call. Without a deadline in ctx
+// that of Config.CallTimeout counts.
 func (s *Session) Call(ctx context.Context, method string, req, res any, opts ...CallOption) error {
 	o := newCallOptions(opts)
 	return s.call(ctx, method, req, res, &o)
 }
 
 func (s *Session) call(ctx context.Context, method string, req, res any, o *callOptions) error {
-	if ctx.Err() != nil {
-		return contextEnded(ctx)
+	if limit := s.e.config.CallTimeout; limit > 0 {
+		if _, has := ctx.Deadline(); !has {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, limit)
+			defer cancel()
+		}
 	}
-	m := message.Message{Type: message.Call, Method: method}
-	if err := s.fillRequest(ctx, &m, req, o); err != nil {
-		return err
-	}
+	c := newCall(ctx, s, method, req)
 	if err := s.begin(); err != nil {
 		return err
 	}
 	defer s.work.done()
-	c, err := s.calls.add(method)
-	if err != nil {
+	if err := s.fillRequest(&c.passage, o); err != nil {
 		return err
 	}
-	m.Seq = c.seq
-	if err := s.send(ctx, waitContext, &m); err != nil {
-		s.calls.take(c.seq)
+	if err := s.e.hooks.runBeforeWriteCall(&c.passage); err != nil {
+		return asStatus(status.WriteFailed, err)
+	}
+	if err := s.encodeRequest(&c.passage); err != nil {
 		return err
+	}
+	if err := s.calls.add(c); err != nil {
+		return err
+	}
+	if err := s.send(ctx, waitContext, &c.m); err != nil {
+		s.calls.take(c.m.Seq)
+		return err
+	}
+	if err := s.e.hooks.runAfterWriteCall(&c.passage); err != nil {
+		note(s.log(), "AfterWriteCall", err)
 	}
 	if err := s.await(ctx, c); err != nil {
 		return err
 	}
-	return s.e.readReply(c, res, o)
+	return s.readReply(c, res, o)
 }
 
 // await returns nil when the call has ended with a reply or with its session.
@@ -58,12 +70,12 @@ func (s *Session) await(ctx context.Context, c *call) error {
 		return nil
 	case <-ctx.Done():
 	}
-	if s.calls.take(c.seq) == nil {
+	if s.calls.take(c.m.Seq) == nil {
 		<-c.done // somebody else is ending it right now
 		return nil
 	}
 	if ctx.Err() == context.Canceled {
-		s.sendCancel(c.seq)
+		s.sendCancel(c.m.Seq)
 	}
 	return contextEnded(ctx)
 }
@@ -72,39 +84,72 @@ func (s *Session) await(ctx context.Context, c *call) error {
 // operating system or will be, not that the peer has seen it.
 func (s *Session) Push(ctx context.Context, method string, body any, opts ...CallOption) error {
 	o := newCallOptions(opts)
-	return s.push(ctx, method, body, &o)
+	return s.push(ctx, waitContext, method, body, &o)
 }
 
-func (s *Session) push(ctx context.Context, method string, body any, o *callOptions) error {
-	if ctx.Err() != nil {
-		return contextEnded(ctx)
-	}
-	m := message.Message{Type: message.Push, Method: method}
-	if err := s.fillRequest(ctx, &m, body, o); err != nil {
-		return err
-	}
+// push waits for room in the queue as writer.write does.
+func (s *Session) push(ctx context.Context, wait time.Duration, method string, body any, o *callOptions) error {
+	p := passage{Context: ctx, session: s, method: method, value: body}
+	p.m.Type, p.m.Method = message.Push, method
 	if err := s.begin(); err != nil {
 		return err
 	}
 	defer s.work.done()
-	m.Seq = s.calls.number()
-	return s.send(ctx, waitContext, &m)
+	if err := s.fillRequest(&p, o); err != nil {
+		return err
+	}
+	if err := s.e.hooks.runBeforeWritePush(&p); err != nil {
+		return asStatus(status.WriteFailed, err)
+	}
+	if err := s.encodeRequest(&p); err != nil {
+		return err
+	}
+	p.m.Seq = s.calls.number()
+	if err := s.send(ctx, wait, &p.m); err != nil {
+		return err
+	}
+	if err := s.e.hooks.runAfterWritePush(&p); err != nil {
+		note(s.log(), "AfterWritePush", err)
+	}
+	return nil
 }
 
-// fillRequest sets all but the number.
-func (s *Session) fillRequest(ctx context.Context, m *message.Message, body any, o *callOptions) (err error) {
-	if m.Method == "" {
+// fillRequest sets all but the number and the body.
+func (s *Session) fillRequest(p *passage, o *callOptions) error {
+	if p.Err() != nil {
+		return contextEnded(p.Context)
+	}
+	if p.method == "" {
 		return status.New(status.WriteFailed, "the method is empty")
 	}
-	m.Meta, m.Filters = o.meta.Clone(), o.filters
-	if deadline, ok := ctx.Deadline(); ok {
+	if err := s.chooseCodec(o); err != nil {
+		return err
+	}
+	p.m.Meta, p.m.Filters, p.m.Codec = o.meta.Clone(), o.filters, o.codec
+	if deadline, ok := p.Deadline(); ok {
 		ms := int64(math.Ceil(float64(time.Until(deadline)) / float64(time.Millisecond)))
-		m.Meta.Set(metaTimeout, strconv.FormatInt(max(ms, 1), 10))
+		p.m.Meta.Set(metaTimeout, strconv.FormatInt(max(ms, 1), 10))
 	}
-	m.Codec = s.codecFor(o.codec)
-	if m.Body, err = s.e.encode(m.Codec, body); err != nil {
-		return status.Newf(status.WriteFailed, "cannot encode the body for %s: %w", m.Method, err)
+	return nil
+}
+
+func (s *Session) encodeRequest(p *passage) (err error) {
+	if p.m.Body, err = s.e.encode(p.m.Codec, p.value); err != nil {
+		return status.Newf(status.WriteFailed, "cannot encode the body for %s: %w", p.method, err)
 	}
+	return nil
+}
+
+// chooseCodec fills in the codec of a request.
+func (s *Session) chooseCodec(o *callOptions) error {
+	if o.codecName != "" {
+		c, ok := s.e.codecs.Named(o.codecName)
+		if !ok {
+			return status.New(status.WriteFailed, fmt.Sprintf("codec %q is not registered", o.codecName))
+		}
+		o.codec = c.ID()
+	}
+	o.codec = s.codecFor(o.codec)
 	return nil
 }
 
@@ -127,13 +172,12 @@ func (s *Session) send(ctx context.Context, wait time.Duration, m *message.Messa
 		return s.sendPacked(ctx, wait, m)
 	}
 	frame := s.e.bufs.get()
-	frame, err := s.enc.append(frame, m)
-	if err != nil {
-		s.e.bufs.put(frame)
+	defer s.e.bufs.put(frame)
+	var err error
+	if frame.b, err = s.enc.append(frame.b, m); err != nil {
 		return status.Newf(status.WriteFailed, "%w", err)
 	}
-	err = s.out.write(ctx, wait, frame)
-	s.e.bufs.put(frame)
+	err = s.out.write(ctx, wait, frame.b)
 	return writeEnded(err)
 }
 
@@ -176,22 +220,57 @@ func writeEnded(err error) error {
 }
 
 // readReply ends a call whose done was signalled.
-func (e *Endpoint) readReply(c *call, res any, o *callOptions) error {
+func (s *Session) readReply(c *call, res any, o *callOptions) error {
 	if c.err != nil {
 		return c.err
 	}
-	m := &c.reply
+	p := &c.reply
+	p.Context, p.session, p.method = c.Context, s, c.method
 	if o.replyMeta != nil {
-		*o.replyMeta = m.Meta
+		*o.replyMeta = p.m.Meta
 	}
-	if m.Status != nil {
-		return m.Status
+	if o.replyCodec != nil {
+		*o.replyCodec = p.m.Codec
 	}
-	if m.Codec == 0 && len(m.Body) > 0 {
-		return status.New(status.BadMessage, fmt.Sprintf("the reply has %d bytes of body and no codec", len(m.Body)))
+	h := s.e.hooks
+	if err := h.runAfterReadReplyHeader(p); err != nil {
+		return asStatus(status.BadMessage, err)
 	}
-	if err := e.decode(m.Codec, m.Body, res); err != nil {
-		return status.Newf(status.BadMessage, "cannot decode the reply of %s: %w", c.method, err)
+	if err := s.decodeReply(p, res); err != nil {
+		return err
+	}
+	if err := h.runAfterReadReplyBody(p); err != nil {
+		return asStatus(status.BadMessage, err)
+	}
+	if p.m.Status != nil {
+		return p.m.Status
 	}
 	return nil
+}
+
+// decodeReply does nothing for a status.
+func (s *Session) decodeReply(p *passage, res any) error {
+	if p.m.Status != nil {
+		return nil
+	}
+	if p.m.Codec == 0 && len(p.m.Body) > 0 {
+		return status.New(status.BadMessage, fmt.Sprintf("the reply has %d bytes of body and no codec", len(p.m.Body)))
+	}
+	if err := s.e.hooks.runBeforeReadReplyBody(p); err != nil {
+		return asStatus(status.BadMessage, err)
+	}
+	body := p.m.Body
+	p.m.Body, p.value = nil, res
+	if err := s.e.decode(p.m.Codec, body, res); err != nil {
+		return status.Newf(status.BadMessage, "cannot decode the reply of %s: %w", p.method, err)
+	}
+	return nil
+}
+
+// asStatus is the status in err, or one with the code that holds err.
+func asStatus(code status.Code, err error) *status.Status {
+	if st, ok := status.From(err); ok && st != nil {
+		return st
+	}
+	return status.Newf(code, "%w", err)
 }

@@ -26,6 +26,9 @@ type Client struct {
 	closed  bool
 	// connected is set once there was a session.
 	connected bool
+	last      *Session // the current one or the one before
+	// attributes are those of every session of the client.
+	attributes Attributes
 
 	stop context.CancelCauseFunc
 	ctx  context.Context // ends with Close
@@ -51,6 +54,9 @@ func (e *Endpoint) Client(address string, opts ...ClientOption) *Client {
 // Address is what the client was made for.
 func (c *Client) Address() string { return c.address }
 
+// Attributes are those of every session that the client has in the course of time.
+func (c *Client) Attributes() *Attributes { return &c.attributes }
+
 // Call is [Session.Call] on the client's session. A call that was certainly not
 // executed because its session ended is made again on a new one, as is one that
 // is [Idempotent]. 105 means that there is no connection to be had.
@@ -62,7 +68,7 @@ func (c *Client) Call(ctx context.Context, method string, req, res any, opts ...
 // Push is [Session.Push] on the client's session.
 func (c *Client) Push(ctx context.Context, method string, body any, opts ...CallOption) error {
 	o := newCallOptions(opts)
-	return c.do(ctx, &o, func(s *Session) error { return s.push(ctx, method, body, &o) })
+	return c.do(ctx, &o, func(s *Session) error { return s.push(ctx, waitContext, method, body, &o) })
 }
 
 // mostTries bounds how often one call moves to another session.

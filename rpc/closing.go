@@ -20,9 +20,24 @@ func (s *Session) Close() error {
 		s.end(errors.New("the orderly close took too long"))
 	})
 	s.mu.Unlock()
-	s.calls.fail(net.ErrClosed, true, s.isUnsent)
+	s.calls.fail(s.whyClosed(), true, s.isUnsent)
 	s.onQuiet()
 	return nil
+}
+
+// closeFor is Close for a reason that Err will give.
+func (s *Session) closeFor(reason error) {
+	s.giveReason(reason)
+	s.Close()
+}
+
+// giveReason says why the session is about to be closed, unless somebody has said so.
+func (s *Session) giveReason(reason error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reason == nil {
+		s.reason = reason
+	}
 }
 
 // onQuiet is called when there is no work left, and when that could be so.
@@ -47,12 +62,17 @@ func (s *Session) end(cause error) {
 	if !s.life.advance(over) {
 		return
 	}
-	s.stop(cause)
 	s.mu.Lock()
-	if s.grace != nil {
-		s.grace.Stop()
+	if s.reason != nil {
+		cause = s.reason
+	}
+	for _, t := range []*time.Timer{s.grace, s.age} {
+		if t != nil {
+			t.Stop()
+		}
 	}
 	s.mu.Unlock()
+	s.stop(cause)
 	s.out.close(cause)
 	_ = s.conn.Close() // the session is over whatever it says
 	s.calls.fail(cause, true, s.isUnsent)
@@ -127,10 +147,10 @@ func (r *CutError) add(s *Session) {
 		})
 	}
 	for _, in := range s.running.list() {
-		note(in.method, in.seq, true, in.started)
+		note(in.method, in.m.Seq, true, in.started)
 	}
 	for _, c := range s.calls.list() {
-		note(c.method, c.seq, false, c.started)
+		note(c.method, c.m.Seq, false, c.started)
 	}
 	s.sendFinalGoaway()
 	s.end(errors.New("cut at the deadline of a shutdown"))

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -24,6 +25,23 @@ type Config struct {
 	Codecs     []codec.Codec         // for bodies, the first is the default; default JSON
 	Filters    []filter.Filter       // that messages may have; default none
 	Transports []transport.Transport // for Dial, Client and Listen; default tcp and unix
+
+	// Plugins have hooks that run before those of groups and routes, LastPlugins have
+	// some that run after them.
+	Plugins, LastPlugins []Plugin
+
+	// Mapper makes the names of routes from those in Go; default HTTPMapper.
+	Mapper Mapper
+
+	// Socket sets options of the connections that have them; default those of package net.
+	Socket Socket
+
+	// CallTimeout is the deadline of own calls whose context has none. 0 is no limit.
+	CallTimeout time.Duration
+
+	// SessionAge is how long a session may live. Then its peer is asked to take new calls
+	// elsewhere, what runs is finished, and the session ends with [ErrAge]. 0 is no limit.
+	SessionAge time.Duration
 
 	// HandlerTimeout is how long a handler may take before its caller is told
 	// 408. The shorter of it and the caller's own deadline counts. 0 is no limit.
@@ -54,12 +72,27 @@ func (c Config) normalise() (Config, error) {
 	if c.Transports == nil {
 		c.Transports = []transport.Transport{tcp.Transport{}, unix.Transport{}}
 	}
-	if c.HandlerTimeout < 0 {
-		return c, fmt.Errorf("HandlerTimeout is %v, it must not be negative", c.HandlerTimeout)
+	if c.Mapper == nil {
+		c.Mapper = HTTPMapper
 	}
-	var err error
+	err := errors.Join(
+		notNegative("HandlerTimeout", c.HandlerTimeout),
+		notNegative("CallTimeout", c.CallTimeout),
+		notNegative("SessionAge", c.SessionAge),
+		c.Socket.check(),
+	)
+	if err != nil {
+		return c, err
+	}
 	c.Limits, err = c.Limits.normalise()
 	return c, err
+}
+
+func notNegative[T int | time.Duration](name string, value T) error {
+	if value < 0 {
+		return fmt.Errorf("%s is %v, it must not be negative", name, value)
+	}
+	return nil
 }
 
 func (c Config) sets() (s sets, err error) {

@@ -10,7 +10,8 @@ import (
 // Context is what a handler gets. As a context.Context it ends when the handler
 // has returned, at the caller's deadline, when the caller cancels, and with the
 // session; that of a PUSH does not end with its session, only with the endpoint.
-// It may be used from other goroutines; SetMeta and AddFilter must not be called by two at once.
+// It may be used from other goroutines; SetMeta, SetCodec and AddFilter must not be
+// called by two at once.
 type Context interface {
 	context.Context
 	// Session is where the message came from; the handler may call back on it.
@@ -21,8 +22,14 @@ type Context interface {
 	Meta(key string) string
 	// Metadata is all of the message's metadata; it must not be changed.
 	Metadata() *message.Meta
+	// Codec is that of the message's body.
+	Codec() byte
 	// SetMeta adds metadata to the reply.
 	SetMeta(key, value string)
+	// SetCodec chooses the codec of the result. Without it that is what the caller asked
+	// for, else that of the request. A result of bytes goes out as it is, said to be of
+	// this codec, which need not be among Config.Codecs then.
+	SetCodec(id byte)
 	// AddFilter puts the result through one more filter, inside those of the request,
 	// which it has anyway. An id that is not among Config.Filters is refused.
 	AddFilter(id byte) error
@@ -30,11 +37,9 @@ type Context interface {
 
 var _ Context = (*inbound)(nil)
 
-func (in *inbound) Session() *Session         { return in.session }
-func (in *inbound) Method() string            { return in.method }
-func (in *inbound) Meta(key string) string    { return in.meta.Value(key) }
-func (in *inbound) Metadata() *message.Meta   { return &in.meta }
-func (in *inbound) SetMeta(key, value string) { in.replyMeta.Set(key, value) }
+func (in *inbound) Meta(key string) string    { return in.m.Meta.Value(key) }
+func (in *inbound) SetMeta(key, value string) { in.answer.m.Meta.Set(key, value) }
+func (in *inbound) SetCodec(id byte)          { in.answer.m.Codec = id }
 
 func (in *inbound) AddFilter(id byte) error {
 	if _, ok := in.session.e.filters.Lookup(id); !ok {

@@ -21,6 +21,11 @@ func (s *Session) dispatch(m *message.Message) error {
 		return nil
 	case message.Call, message.Push:
 		s.noteNumber(m.Seq)
+	case message.AuthReply:
+		if m.Status != nil {
+			return &deniedError{m.Status}
+		}
+		fallthrough
 	default:
 		return &frameError{fmt.Errorf("message type %d (%v) has no business in a session", m.Type, m.Type)}
 	}
@@ -32,15 +37,34 @@ func (s *Session) dispatch(m *message.Message) error {
 		s.control(m)
 		return nil
 	}
-	r := s.e.router.lookup(m.Type == message.Push, m.Method)
-	if r == nil {
-		s.refuse(m, unknownRoute(m))
-		return nil
+	if s.traits.InOrder {
+		// Such a peer sends ahead without numbers, and does not expect to be refused for it.
+		s.lane.awaitRoom(s.e.limits.SessionHandlers, s.ctx.Done())
 	}
-	if st := s.accept(r, m); st != nil {
-		s.refuse(m, st)
+	in := s.newInbound(m)
+	if st := s.receive(in); st != nil {
+		s.refuse(&in.m, st)
 	}
 	return nil
+}
+
+// receive starts the handler of a message, or says why not.
+func (s *Session) receive(in *inbound) *status.Status {
+	if err := s.runHeaderHooks(in); err != nil {
+		return in.statusOf(err)
+	}
+	r := s.e.router.lookup(in.push(), in.method)
+	if r == nil {
+		return unknownRoute(in.method)
+	}
+	return s.accept(r, in)
+}
+
+func (s *Session) runHeaderHooks(in *inbound) error {
+	if in.push() {
+		return s.e.hooks.runAfterReadPushHeader(&in.passage)
+	}
+	return s.e.hooks.runAfterReadCallHeader(&in.passage)
 }
 
 // noteNumber keeps the highest number seen, for GOAWAY; numbers wrap.
@@ -60,31 +84,40 @@ func (s *Session) dispatchReply(m *message.Message) {
 		s.e.counters.lateReplies.Add(1)
 		return
 	}
-	c.reply = *m
-	c.reply.Meta = m.Meta.Clone()
-	c.reply.Body = append([]byte(nil), m.Body...)
-	c.reply.Filters = nil
+	c.reply.m = *m
+	c.reply.m.Meta = m.Meta.Clone()
+	c.reply.m.Body = append([]byte(nil), m.Body...)
+	c.reply.m.Filters = nil
 	c.done <- struct{}{}
 }
 
-func unknownRoute(m *message.Message) *status.Status {
-	if m.Method == "" {
+func unknownRoute(method string) *status.Status {
+	if method == "" {
 		return status.New(status.BadMessage, "invalid service method for message")
 	}
 	return status.New(status.NotFound, "")
 }
 
+// newInbound copies what the hooks of its header may change; the rest still lies in the
+// reader's buffer.
+func (s *Session) newInbound(m *message.Message) *inbound {
+	in := &inbound{passage: passage{Context: s.ctx, session: s, method: m.Method, m: *m}}
+	in.m.Meta = m.Meta.Clone()
+	return in
+}
+
 // accept starts the handler, or says why not.
-func (s *Session) accept(r *route, m *message.Message) *status.Status {
+func (s *Session) accept(r *route, in *inbound) *status.Status {
 	if err := s.begin(); err != nil {
 		return status.New(status.Overloaded, "the session is closing").WithRetry()
 	}
-	if bound := s.e.admit(s, r, len(m.Body)); bound != "" {
+	in.size = len(in.m.Body)
+	if bound := s.e.admit(s, r, in.size); bound != "" {
 		s.work.done()
 		return status.New(status.Overloaded, bound).WithRetry()
 	}
 	s.e.handlers.add()
-	in := s.newInbound(r, m)
+	in.keep(r)
 	s.running.add(in)
 	in.watch()
 	if r.ordered || s.traits.InOrder {
@@ -95,18 +128,16 @@ func (s *Session) accept(r *route, m *message.Message) *status.Status {
 	return nil
 }
 
-// newInbound copies out of the reader's buffer what the handler needs.
-func (s *Session) newInbound(r *route, m *message.Message) *inbound {
-	in := &inbound{
-		session: s, route: r, started: time.Now(),
-		seq: m.Seq, push: r.push, method: m.Method, codec: m.Codec,
-		meta: m.Meta.Clone(), filters: bytes.Clone(m.Filters), body: append([]byte(nil), m.Body...), size: len(m.Body),
-	}
+// keep copies out of the reader's buffer what the handler needs.
+func (in *inbound) keep(r *route) {
+	in.route, in.started = r, time.Now()
+	in.m.Filters, in.m.Body = bytes.Clone(in.m.Filters), append([]byte(nil), in.m.Body...)
+	s := in.session
 	timeout := r.timeout
 	if timeout == 0 {
 		timeout = s.e.config.HandlerTimeout
 	}
-	if asked, ok := parseTimeout(m.Meta.Value(metaTimeout)); ok {
+	if asked, ok := parseTimeout(in.m.Meta.Value(metaTimeout)); ok {
 		s.peer.MarkOurs()
 		if timeout == 0 || asked < timeout {
 			timeout = asked
@@ -114,15 +145,15 @@ func (s *Session) newInbound(r *route, m *message.Message) *inbound {
 	}
 	// A PUSH outlives its session: who sent it may have left right after.
 	parent := s.ctx
-	if r.push {
+	if in.push() {
 		parent = s.e.group.Context()
 	}
 	if timeout > 0 {
 		in.Context, in.cancel = context.WithTimeout(parent, timeout)
 	} else {
-		in.Context, in.cancel = context.WithCancel(parent)
+		in.lazy.parent = parent
+		in.Context = &in.lazy
 	}
-	return in
 }
 
 // refuse answers a CALL and drops a PUSH. A peer that sends more than it reads
@@ -136,12 +167,9 @@ func (s *Session) refuse(m *message.Message, st *status.Status) {
 		s.e.warns.log(s.log(), "push dropped", "method", m.Method, "status", st.Error())
 		return
 	}
-	answer := message.Message{Type: message.Reply, Seq: m.Seq, Status: st, Filters: m.Filters}
-	err := s.send(context.Background(), waitNever, &answer)
-	if status.CodeOf(err) == status.WriteFailed && len(answer.Filters) > 0 {
-		answer.Filters = nil
-		err = s.send(context.Background(), waitNever, &answer)
-	}
+	p := passage{Context: s.ctx, session: s, method: m.Method}
+	p.m = message.Message{Type: message.Reply, Seq: m.Seq, Status: st, Filters: m.Filters}
+	err := s.writeReply(&p, s.e.hooks, waitNever)
 	if errors.Is(err, errFull) {
 		s.log().Warn("closing session", "error", err)
 		s.end(err)

@@ -1,13 +1,11 @@
 package rpc
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +21,7 @@ type Endpoint struct {
 	limits Limits
 	log    *slog.Logger
 	sets
+	hooks  *hooks // of Plugins and LastPlugins
 	router router
 
 	workers *workers     // handlers and other short work
@@ -39,34 +38,51 @@ type Endpoint struct {
 	leaveBy atomic.Pointer[time.Time] // what peers are told; set by the first drain
 	drained chan struct{}             // closed when Drain has told every peer
 
+	closing sync.Once // runs the hooks before it
+	closed  sync.Once // runs the hooks after it
+
 	mu       sync.Mutex
 	last     uint64 // number of the last session
 	sessions map[uint64]*Session
+	ids      map[string]*Session // those that the application named
 	loops    map[*acceptLoop]struct{}
 }
 
 // New checks the configuration and makes an endpoint. It starts nothing.
 func New(c Config) (*Endpoint, error) {
-	c, err := c.normalise()
+	e, err := newEndpoint(c)
+	if err == nil {
+		err = e.hooks.runAfterNewEndpoint(e)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot make an endpoint: %w", err)
+	}
+	return e, nil
+}
+
+func newEndpoint(c Config) (*Endpoint, error) {
+	c, hooks, err := c.resolve()
+	if err != nil {
+		return nil, err
 	}
 	sets, err := c.sets()
 	if err != nil {
-		return nil, fmt.Errorf("cannot make an endpoint: %w", err)
+		return nil, err
 	}
 	e := &Endpoint{
-		config: c, limits: c.Limits, sets: sets,
+		config: c, limits: c.Limits, sets: sets, hooks: hooks,
 		log:      c.Logger.With("endpoint", c.Name),
 		workers:  newWorkers(),
 		drained:  make(chan struct{}),
 		sessions: make(map[uint64]*Session),
+		ids:      make(map[string]*Session),
 		loops:    make(map[*acceptLoop]struct{}),
 	}
 	e.handlers.onQuiet = func() {}
 	e.group = group.New(context.Background(), func(name string, err error) {
 		e.log.Error("goroutine panicked", "goroutine", name, "error", err)
 	})
+	e.life.advance(open)
 	return e, nil
 }
 
@@ -82,12 +98,30 @@ func (e *Endpoint) Dial(ctx context.Context, address string) (*Session, error) {
 	return e.dial(ctx, address, watcher{})
 }
 
-func (e *Endpoint) dial(ctx context.Context, address string, watch watcher) (*Session, error) {
+func (e *Endpoint) dial(ctx context.Context, address string, watch watcher) (s *Session, err error) {
 	if e.life.stage() == over {
 		return nil, status.Newf(status.DialFailed, "cannot dial %s: %w", address, ErrClosed)
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.limits.DialTime)
 	defer cancel()
+	if err := e.hooks.runBeforeDial(ctx, address, watch.redial); err != nil {
+		if !watch.redial {
+			return nil, asStatus(status.DialFailed, err)
+		}
+		note(e.log, "BeforeDial", err)
+	}
+	s, err = e.connect(ctx, address, watch)
+	if err != nil {
+		if hookErr := e.hooks.runAfterDialFail(address, err, watch.redial); hookErr != nil {
+			note(e.log, "AfterDialFail", hookErr)
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+// connect makes one attempt.
+func (e *Endpoint) connect(ctx context.Context, address string, watch watcher) (*Session, error) {
 	conn, err := e.transports.Dial(ctx, address)
 	if err != nil {
 		return nil, status.Newf(status.DialFailed, "%w", err)
@@ -95,6 +129,13 @@ func (e *Endpoint) dial(ctx context.Context, address string, watch watcher) (*Se
 	s, err := e.start(conn, true, watch)
 	if err != nil {
 		return nil, status.Newf(status.DialFailed, "cannot dial %s: %w", address, err)
+	}
+	if err := s.settled(ctx); err != nil {
+		cause := fmt.Sprintf("cannot dial %s: %v", address, err)
+		if st, ok := status.From(err); ok && st != nil {
+			cause = st.Cause
+		}
+		return nil, status.Wrap(status.DialFailed, cause, err)
 	}
 	return s, nil
 }
@@ -108,12 +149,16 @@ var errTooManySessions = errors.New("too many connections")
 
 // start makes a session of conn and closes conn if it cannot.
 func (e *Endpoint) start(conn net.Conn, dialed bool, watch watcher) (*Session, error) {
+	if err := e.config.Socket.apply(conn); err != nil {
+		conn.Close()
+		return nil, err
+	}
 	s := newSession(e, conn, dialed, watch)
 	if err := e.add(s); err != nil {
 		conn.Close()
 		return nil, err
 	}
-	if e.life.stage() != open {
+	if s.ready == nil && e.life.stage() != open {
 		s.sendGoaway(e.timeToLeave())
 	}
 	return s, nil
@@ -132,25 +177,8 @@ func (e *Endpoint) add(s *Session) error {
 	e.last++
 	s.number = e.last
 	e.sessions[s.number] = s
+	s.SetAge(e.config.SessionAge)
 	// Under the lock, so that a Close which sees the session sees its goroutine.
 	e.group.Go("session", func(context.Context) { s.serve() })
 	return nil
-}
-
-func (e *Endpoint) remove(s *Session) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.sessions, s.number)
-}
-
-// Sessions lists the open sessions in the order in which they began.
-func (e *Endpoint) Sessions() []*Session {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	list := make([]*Session, 0, len(e.sessions))
-	for _, s := range e.sessions {
-		list = append(list, s)
-	}
-	slices.SortFunc(list, func(a, b *Session) int { return cmp.Compare(a.number, b.number) })
-	return list
 }

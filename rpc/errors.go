@@ -14,16 +14,34 @@ import (
 // errors.Is in what a closed endpoint or client returns.
 var ErrClosed = errors.New("endpoint is closed")
 
+// ErrReplaced ends a session whose id another one has taken.
+var ErrReplaced = errors.New("another session has taken the id")
+
+// ErrAge ends a session that has lived as long as it may.
+var ErrAge = errors.New("the session has reached its age")
+
 // errFull says that the write queue had no room in time.
 var errFull = errors.New("the peer does not read: write queue is full")
 
 // connectionClosed is the end of a call whose session ended. With unsent the
 // peer is known not to have executed it.
 func connectionClosed(cause error, unsent bool) *status.Status {
+	var denied *deniedError
+	if errors.As(cause, &denied) {
+		return denied.status
+	}
 	s := status.Newf(status.ConnectionClosed, "%w", cause)
 	s.Retry = unsent
 	return s
 }
+
+// deniedError is a peer that ended the session because it had not been authenticated.
+type deniedError struct{ status *status.Status }
+
+func (e *deniedError) Error() string {
+	return "the peer wants to be asked in first: " + e.status.Error()
+}
+func (e *deniedError) Unwrap() error { return e.status }
 
 // contextEnded is the end of a call whose context ended.
 func contextEnded(ctx context.Context) *status.Status {

@@ -108,6 +108,11 @@ func TestF13UnknownFilterIsAnErrorOfTheCall(t *testing.T) {
 		t.Error(err)
 	}
 	wantCode(t, s.Push(t.Context(), "/echo", "x", rpc.WithFilters('?')), status.WriteFailed)
+	wantCode(t, s.Call(t.Context(), "/echo", "x", nil, rpc.WithCodec('?')), status.WriteFailed)
+	wantCode(t, s.Call(t.Context(), "/echo", "x", nil, rpc.WithCodecName("none")), status.WriteFailed)
+	if err := s.Call(t.Context(), "/echo", "x", nil, rpc.WithCodecName("json")); err != nil {
+		t.Error(err)
+	}
 	wantCode(t, s.Call(t.Context(), "/more", "x", nil), status.InternalServerError)
 	if err := s.Call(t.Context(), "/echo", "x", nil); err != nil {
 		t.Errorf("afterwards: %v", err)

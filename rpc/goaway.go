@@ -87,6 +87,11 @@ func (s *Session) peerGoesAway(seq int32, deadline string) {
 	if deadline == "0" {
 		s.final = &seq
 	}
+	s.goElsewhere()
+}
+
+// goElsewhere tells those who use the session that it is about to end; the lock is held.
+func (s *Session) goElsewhere() {
 	select {
 	case <-s.goingAway:
 		return

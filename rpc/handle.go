@@ -1,8 +1,6 @@
 package rpc
 
 import (
-	"errors"
-	"fmt"
 	"reflect"
 )
 
@@ -10,39 +8,42 @@ import (
 // and writes; []byte passes bytes as they are. A Req that is a pointer is never
 // nil. An error that holds a *status.Status reaches the caller as that status;
 // of any other error, and of a panic, the caller learns an incident id only.
-func Handle[Req, Res any](e *Endpoint, method string, f func(ctx Context, req Req) (Res, error), opts ...RouteOption) error {
-	if e == nil || f == nil {
-		return fmt.Errorf("cannot register %q: %w", method, errors.New("endpoint or handler is nil"))
+// The method is taken as it is, behind the prefix of a group.
+func Handle[Req, Res any](r Registrar, method string, f func(ctx Context, req Req) (Res, error), opts ...RouteOption) error {
+	at, err := where(r, method, f != nil)
+	if err != nil {
+		return err
 	}
-	r := newRoute(method, false, opts)
-	r.req, r.res = reflect.TypeFor[Req](), reflect.TypeFor[Res]()
+	route := newRoute(at.join(method), false, opts)
+	route.req, route.res = reflect.TypeFor[Req](), reflect.TypeFor[Res]()
 	fresh := freshValue[Req]()
-	r.handle = func(in *inbound) (any, error) {
+	route.handle = func(in *inbound) (any, error) {
 		req := fresh()
 		if err := in.decode(&req); err != nil {
 			return nil, err
 		}
 		return f(in, req)
 	}
-	return e.router.add([]*route{r})
+	return at.add(route)
 }
 
 // HandlePush registers f for PUSHes to method. Its error goes to the log.
-func HandlePush[Req any](e *Endpoint, method string, f func(ctx Context, req Req) error, opts ...RouteOption) error {
-	if e == nil || f == nil {
-		return fmt.Errorf("cannot register %q: %w", method, errors.New("endpoint or handler is nil"))
+func HandlePush[Req any](r Registrar, method string, f func(ctx Context, req Req) error, opts ...RouteOption) error {
+	at, err := where(r, method, f != nil)
+	if err != nil {
+		return err
 	}
-	r := newRoute(method, true, opts)
-	r.req = reflect.TypeFor[Req]()
+	route := newRoute(at.join(method), true, opts)
+	route.req = reflect.TypeFor[Req]()
 	fresh := freshValue[Req]()
-	r.handle = func(in *inbound) (any, error) {
+	route.handle = func(in *inbound) (any, error) {
 		req := fresh()
 		if err := in.decode(&req); err != nil {
 			return nil, err
 		}
 		return nil, f(in, req)
 	}
-	return e.router.add([]*route{r})
+	return at.add(route)
 }
 
 // freshValue makes zero values of T; for a pointer type, pointers to zero values.

@@ -7,32 +7,22 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/dserver/dserver/rpc/message"
 )
 
 // inbound is one CALL or PUSH of the peer while a handler works on it; the
 // handler sees it as its Context.
 type inbound struct {
-	context.Context
-	cancel  context.CancelFunc
-	session *Session
+	passage                    // its Filters are those of every reply
+	lazy    lazyContext        // its Context, unless it has a deadline
+	cancel  context.CancelFunc // of that one; nil without
 	route   *route
 	started time.Time
+	size    int // of the body, as counted by the endpoint
 
-	seq     int32
-	push    bool
-	method  string
-	meta    message.Meta
-	codec   byte
-	filters []byte // its own, and those of every reply
-	body    []byte // its own
-	size    int    // of body, as counted by the endpoint
-
-	replyMeta message.Meta
-	added     []byte      // filters of a result besides those; the handler's, as replyMeta is
-	answered  atomic.Bool // who sets it sends the reply
-	unwatch   func() bool
+	answer   passage     // the reply; the handler may set its metadata and codec
+	added    []byte      // filters of a result besides those of the request
+	answered atomic.Bool // who sets it sends the reply
+	unwatch  func() bool
 }
 
 // parseTimeout reads the caller's patience. What is no positive number of
@@ -60,15 +50,15 @@ type running struct {
 func (r *running) add(in *inbound) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.calls[in.seq] = in
+	r.calls[in.m.Seq] = in
 }
 
 func (r *running) remove(in *inbound) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	// A peer that uses a number twice at once has replaced the first one.
-	if r.calls[in.seq] == in {
-		delete(r.calls, in.seq)
+	if r.calls[in.m.Seq] == in {
+		delete(r.calls, in.m.Seq)
 	}
 }
 
@@ -86,7 +76,7 @@ func (r *running) list() []*inbound {
 	for _, in := range r.calls {
 		list = append(list, in)
 	}
-	slices.SortFunc(list, func(a, b *inbound) int { return int(int64(a.seq) - int64(b.seq)) })
+	slices.SortFunc(list, func(a, b *inbound) int { return int(int64(a.m.Seq) - int64(b.m.Seq)) })
 	return list
 }
 

@@ -48,10 +48,10 @@ func TestLifeMovesForwardOnly(t *testing.T) {
 
 func TestF73HugeBuffersAreNotKept(t *testing.T) {
 	var p bufferPool
-	p.put(make([]byte, 0, maxPooledBuffer+1))
-	p.put(make([]byte, 0, 1))
+	p.put(&buffer{make([]byte, 0, maxPooledBuffer+1)})
+	p.put(&buffer{make([]byte, 0, 1)})
 	for range 10 {
-		if b := p.get(); len(b) != 0 || cap(b) > maxPooledBuffer || cap(b) < 1024 {
+		if b := p.get().b; len(b) != 0 || cap(b) > maxPooledBuffer || cap(b) < minPooledBuffer {
 			t.Errorf("got a buffer of %d bytes with room for %d", len(b), cap(b))
 		}
 	}
@@ -62,7 +62,7 @@ func TestF73HugeBuffersAreNotKept(t *testing.T) {
 		go near.Write(b)
 		return len(b), nil
 	})})
-	r := newFrameReader(far, raw.New(proto.Stream{}).(proto.Framer), 16<<20, time.Second)
+	r := newFrameReader(patientConn{Conn: far, patience: time.Second}, raw.New(proto.Stream{}).(proto.Framer), 16<<20)
 	for _, size := range []int{1 << 20, 1} {
 		if err := p1.Pack(&message.Message{Type: message.Push, Body: make([]byte, size)}); err != nil {
 			t.Fatal(err)
@@ -146,7 +146,7 @@ func TestPatienceIsForBytesNotForTime(t *testing.T) {
 					}
 				})
 				start := time.Now()
-				r := newFrameReader(far, raw.New(proto.Stream{}).(proto.Framer), 16<<20, 10*time.Second)
+				r := newFrameReader(patientConn{Conn: far, patience: 10 * time.Second}, raw.New(proto.Stream{}).(proto.Framer), 16<<20)
 				var m message.Message
 				err := r.next(&m)
 				var bad *frameError
@@ -185,7 +185,7 @@ func TestSilenceBetweenMessagesIsNoFault(t *testing.T) {
 			}
 			near.Close()
 		})
-		r := newFrameReader(far, f, 1000, 10*time.Second)
+		r := newFrameReader(patientConn{Conn: far, patience: 10 * time.Second}, f, 1000)
 		for range 3 {
 			var m message.Message
 			if err := r.next(&m); err != nil || string(m.Body) != "body" {
@@ -209,7 +209,7 @@ func TestReaderWithoutFrameSizeIsBounded(t *testing.T) {
 			}
 		}
 	}()
-	source, buffered := newStreamReader(far, 50_000, time.Second)
+	source, buffered := newStreamReader(patientConn{Conn: far, patience: time.Second}, 50_000)
 	source.proto = endlessProto{buffered}
 	err := source.next(new(message.Message))
 	if !errors.Is(err, proto.ErrTooLarge) {

@@ -4,21 +4,25 @@ import "sync/atomic"
 
 // stage is where an endpoint or a session stands in its life.
 //
-//	open ──> leaving ──> over
-//	  └───────────────────^
+//	early ──> open ──> leaving ──> over
+//	  │        └────────────────────^
+//	  └─────────────────────────────^
 //
-// An endpoint that leaves takes no new connections and goes on with those it
-// has. A session that leaves starts no new work and finishes what runs.
+// A session is early while hooks have it for themselves. An endpoint that leaves takes
+// no new connections and goes on with those it has. A session that leaves starts no
+// new work and finishes what runs.
 type stage uint32
 
 const (
-	open stage = iota
+	early stage = iota
+	open
 	leaving
 	over
 )
 
 // after says which stages may follow.
 var after = [...][]stage{
+	early:   {open, leaving, over},
 	open:    {leaving, over},
 	leaving: {over},
 	over:    {},

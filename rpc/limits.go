@@ -1,9 +1,6 @@
 package rpc
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Limits bound what peers and handlers can cost. A zero field takes its default,
 // a negative one is refused by [New].
@@ -69,8 +66,8 @@ func (l Limits) normalise() (Limits, error) {
 }
 
 func fill[T int | time.Duration](name string, field *T, value T) error {
-	if *field < 0 {
-		return fmt.Errorf("Limits.%s is %v, it must not be negative", name, *field)
+	if err := notNegative("Limits."+name, *field); err != nil {
+		return err
 	}
 	if *field == 0 {
 		*field = value

@@ -5,15 +5,25 @@ import (
 	"strings"
 )
 
-// mapName gives the route of a Go name below a prefix, as a path of lower-case
-// words: AaBb becomes /aa_bb, Aa_Bb becomes /aa/bb, Aa__Bb becomes /aa_bb.
-func mapName(prefix, name string) string {
-	return path.Join("/", prefix, snakePath(separate(name)))
+// Mapper makes the route of a name in Go, of a type or a method, below a prefix, which
+// a Mapper made as well or is empty.
+type Mapper func(prefix, name string) string
+
+// HTTPMapper makes paths of lower-case words: AaBb becomes /aa_bb, Aa_Bb becomes
+// /aa/bb, Aa__Bb becomes /aa_bb. It is the default.
+func HTTPMapper(prefix, name string) string {
+	return path.Join("/", prefix, snakePath(separate(name, '/')))
 }
 
-// separate drops leading underscores, makes a slash of a single one between two
+// RPCMapper joins names by dots: AaBb remains, Aa_Bb becomes Aa.Bb, Aa__Bb becomes
+// Aa_Bb.
+func RPCMapper(prefix, name string) string {
+	return strings.Trim(prefix+"."+separate(name, '.'), ".")
+}
+
+// separate drops leading underscores, makes a separator of a single one between two
 // characters, and one underscore of several.
-func separate(name string) string {
+func separate(name string, separator byte) string {
 	name = strings.TrimLeft(name, "_")
 	var b strings.Builder
 	for len(name) > 0 {
@@ -25,7 +35,7 @@ func separate(name string) string {
 		after := strings.TrimLeft(rest, "_")
 		single := len(after) == len(rest)
 		if single && after != "" {
-			b.WriteByte('/')
+			b.WriteByte(separator)
 		} else {
 			b.WriteByte('_')
 		}

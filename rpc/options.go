@@ -12,8 +12,10 @@ type CallOption func(*callOptions)
 type callOptions struct {
 	meta       message.Meta
 	codec      byte
+	codecName  string
 	filters    []byte
 	replyMeta  *message.Meta
+	replyCodec *byte
 	idempotent bool
 }
 
@@ -35,6 +37,11 @@ func WithCodec(id byte) CallOption {
 	return func(o *callOptions) { o.codec = id }
 }
 
+// WithCodecName is WithCodec by name, "json" for example.
+func WithCodecName(name string) CallOption {
+	return func(o *callOptions) { o.codecName = name }
+}
+
 // WithFilters sends the message through the filters of these ids, the first being the
 // outermost. The reply comes through them as well. Each must be among Config.Filters
 // on both sides: one that is not here fails the call, one that is not there ends the
@@ -48,6 +55,21 @@ func WithReplyMeta(m *message.Meta) CallOption {
 	return func(o *callOptions) { o.replyMeta = m }
 }
 
+// WithReplyCodec stores the id of the reply's codec in id; 0 is that of an error. It is
+// for those who take the reply as bytes.
+func WithReplyCodec(id *byte) CallOption {
+	return func(o *callOptions) { o.replyCodec = id }
+}
+
+// WithMetadata sends all of m along; it is copied.
+func WithMetadata(m *message.Meta) CallOption {
+	return func(o *callOptions) {
+		for key, value := range m.All() {
+			o.meta.Set(key, value)
+		}
+	}
+}
+
 // Idempotent says that executing the call twice does no harm, so that a [Client]
 // may repeat it when the connection was lost before the reply came.
 func Idempotent() CallOption {
@@ -58,10 +80,16 @@ func Idempotent() CallOption {
 type RouteOption func(*routeOptions)
 
 type routeOptions struct {
-	prefix  string
+	plugins []Plugin
 	ordered bool
 	timeout time.Duration
 	limit   int
+}
+
+// WithPlugins adds plugins to the route alone. Their hooks are called between those of
+// the groups and Config.LastPlugins; hooks that are not of a route are refused.
+func WithPlugins(plugins ...Plugin) RouteOption {
+	return func(o *routeOptions) { o.plugins = append(o.plugins, plugins...) }
 }
 
 // Ordered handles the messages of one session one after the other, in the order
@@ -69,12 +97,6 @@ type routeOptions struct {
 // each other, and routes without it do not wait at all.
 func Ordered() RouteOption {
 	return func(o *routeOptions) { o.ordered = true }
-}
-
-// WithPrefix puts a path before the route's name: "/v1" makes "/v1/math/add" of
-// "/math/add".
-func WithPrefix(prefix string) RouteOption {
-	return func(o *routeOptions) { o.prefix = prefix }
 }
 
 // WithTimeout replaces Config.HandlerTimeout for this route.

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -20,27 +21,34 @@ type pending struct {
 	err   *status.Status  // set: the session has ended
 }
 
-// call is one call that waits.
+// call is one call that waits; it embeds its request.
 type call struct {
-	seq     int32
-	method  string
+	passage
 	started time.Time
-	done    chan struct{}   // gets one value when reply or err is set
-	reply   message.Message // Body is the call's own
-	err     *status.Status  // why there will be no reply
+	done    chan struct{}  // gets one value when the reply or err is set
+	reply   passage        // its Body is the call's own
+	err     *status.Status // why there will be no reply
+}
+
+func newCall(ctx context.Context, s *Session, method string, req any) *call {
+	c := &call{
+		passage: passage{Context: ctx, session: s, method: method, value: req},
+		started: time.Now(), done: make(chan struct{}, 1),
+	}
+	c.m.Type, c.m.Method = message.Call, method
+	return c
 }
 
 // add numbers a new call.
-func (p *pending) add(method string) (*call, error) {
-	c := &call{method: method, started: time.Now(), done: make(chan struct{}, 1)}
+func (p *pending) add(c *call) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err != nil {
-		return nil, p.err
+		return p.err
 	}
 	if len(p.calls) >= p.most {
 		cause := fmt.Sprintf("%d calls of this session wait already", p.most)
-		return nil, status.New(status.Overloaded, cause).WithRetry()
+		return status.New(status.Overloaded, cause).WithRetry()
 	}
 	for {
 		p.last++ // wraps to negative numbers, as the wire allows
@@ -48,9 +56,9 @@ func (p *pending) add(method string) (*call, error) {
 			break
 		}
 	}
-	c.seq = p.last
-	p.calls[c.seq] = c
-	return c, nil
+	c.m.Seq = p.last
+	p.calls[c.m.Seq] = c
+	return nil
 }
 
 // number gives the next number without a call, for a PUSH.
@@ -81,7 +89,7 @@ func (p *pending) fail(cause error, final bool, unsent func(seq int32) bool) {
 	}
 	p.mu.Unlock()
 	for _, c := range calls {
-		c.err = connectionClosed(cause, unsent(c.seq))
+		c.err = connectionClosed(cause, unsent(c.m.Seq))
 		c.done <- struct{}{}
 	}
 }
@@ -94,6 +102,6 @@ func (p *pending) list() []*call {
 	for _, c := range p.calls {
 		calls = append(calls, c)
 	}
-	slices.SortFunc(calls, func(a, b *call) int { return int(int64(a.seq) - int64(b.seq)) })
+	slices.SortFunc(calls, func(a, b *call) int { return int(int64(a.m.Seq) - int64(b.m.Seq)) })
 	return calls
 }

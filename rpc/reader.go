@@ -17,6 +17,7 @@ import (
 // is the orderly end. What next leaves in m is valid until the next call.
 type messageReader interface {
 	next(m *message.Message) error
+	limit(most int) // bytes of one message from now on
 }
 
 // frameError says that the peer sent what cannot be read.
@@ -40,8 +41,8 @@ type frameReader struct {
 	to     int
 }
 
-func newFrameReader(conn net.Conn, f proto.Framer, most int, patience time.Duration) *frameReader {
-	return &frameReader{conn: patientConn{Conn: conn, patience: patience}, framer: f, most: most}
+func newFrameReader(conn patientConn, f proto.Framer, most int) *frameReader {
+	return &frameReader{conn: conn, framer: f, most: most}
 }
 
 func (r *frameReader) next(m *message.Message) error {
@@ -61,6 +62,8 @@ func (r *frameReader) next(m *message.Message) error {
 		}
 	}
 }
+
+func (r *frameReader) limit(most int) { r.most = most }
 
 // fill reads once. A frame that lies in the buffer in part has limited time.
 func (r *frameReader) fill() error {
@@ -118,8 +121,9 @@ func (r *frameReader) grow() {
 type patientConn struct {
 	net.Conn
 	patience time.Duration
-	armed    bool // a read deadline is set
-	since    int  // bytes since it was set
+	heard    *stamp // may be nil
+	armed    bool   // a read deadline is set
+	since    int    // bytes since it was set
 }
 
 // patienceBytes buy a message new time, so that a slow line can carry a big one
@@ -141,6 +145,9 @@ func (c *patientConn) readSome(b []byte, partial bool) (int, error) {
 	}
 	n, err := c.Conn.Read(b)
 	c.since += n
+	if n > 0 {
+		c.heard.set()
+	}
 	if partial && errors.Is(err, os.ErrDeadlineExceeded) {
 		err = &frameError{fmt.Errorf("the rest of a message did not come within %v", c.patience)}
 	}
@@ -155,8 +162,8 @@ type streamReader struct {
 
 // newStreamReader gives the reader and the buffered reader that the Proto shall
 // be made with.
-func newStreamReader(conn net.Conn, most int, patience time.Duration) (*streamReader, *bufio.Reader) {
-	s := &messageSource{conn: patientConn{Conn: conn, patience: patience}, most: most}
+func newStreamReader(conn patientConn, most int) (*streamReader, *bufio.Reader) {
+	s := &messageSource{conn: conn, most: most}
 	s.buffered = bufio.NewReaderSize(s, readBufferSize)
 	return &streamReader{source: s}, s.buffered
 }
@@ -173,6 +180,8 @@ func (r *streamReader) next(m *message.Message) error {
 		return &frameError{fmt.Errorf("cannot read message: %w", err)}
 	}
 }
+
+func (r *streamReader) limit(most int) { r.source.most = most }
 
 // unpack calls the Proto, in which users' code runs: what panics there is known
 // before the session ends.

@@ -155,9 +155,13 @@ func (c *Client) dialLater(context.Context) {
 // connect makes one session ready for calls.
 func (c *Client) connect() (*link, error) {
 	l := new(link)
+	c.mu.Lock()
+	redial := c.connected
+	c.mu.Unlock()
 	s, err := c.e.dial(c.ctx, c.address, watcher{
 		goingAway: func() { c.peerGoesAway(l) },
 		ended:     func() { c.sessionEnded(l) },
+		redial:    redial, attributes: &c.attributes,
 	})
 	if err != nil {
 		return nil, err
@@ -189,6 +193,7 @@ func (c *Client) install(a *attempt, l *link) {
 	defer c.mu.Unlock()
 	old := c.current
 	c.current, c.attempt, c.connected = l, nil, true
+	c.keepID(l.s)
 	c.retry.succeeded()
 	l.users = a.waiting
 	a.link = l
@@ -201,6 +206,25 @@ func (c *Client) install(a *attempt, l *link) {
 	}
 	// What the watcher saw before l was current is seen to now.
 	c.look(l)
+}
+
+// keepID gives a new session the name of the one before; the lock is held.
+func (c *Client) keepID(s *Session) {
+	if id := c.id(); id != "" && s.id.Load() == nil {
+		c.e.name(s, id) // the former session may finish what it has
+	}
+	c.last = s
+}
+
+// id is what the application called the session before.
+func (c *Client) id() string {
+	if c.last == nil {
+		return ""
+	}
+	if id := c.last.id.Load(); id != nil {
+		return *id
+	}
+	return ""
 }
 
 // peerGoesAway moves an idle client: nobody else would close the old session.

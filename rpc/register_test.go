@@ -50,7 +50,7 @@ func TestRegisterMakesRoutesOfMethods(t *testing.T) {
 		if err := b.server.Register(&Math{&calls}); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.server.Register(&Math{&calls}, rpc.WithPrefix("/v1"), rpc.Ordered()); err != nil {
+		if err := b.server.Group("v1").Register(&Math{&calls}, rpc.Ordered()); err != nil {
 			t.Fatal(err)
 		}
 		var routes []string

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -24,6 +23,8 @@ type route struct {
 	timeout time.Duration
 	limit   int64
 	active  atomic.Int64
+	own     []Plugin // of the route alone
+	hooks   *hooks   // of all plugins that it is concerned by
 }
 
 // router finds routes by name; CALL and PUSH have tables of their own. Tables
@@ -32,6 +33,8 @@ type router struct {
 	mu    sync.Mutex
 	calls atomic.Pointer[map[string]*route]
 	pushs atomic.Pointer[map[string]*route]
+
+	unknown atomic.Pointer[[]*route] // those for what the tables do not have
 }
 
 func (r *router) table(push bool) *atomic.Pointer[map[string]*route] {
@@ -42,11 +45,12 @@ func (r *router) table(push bool) *atomic.Pointer[map[string]*route] {
 }
 
 func (r *router) lookup(push bool, method string) *route {
-	table := r.table(push).Load()
-	if table == nil {
-		return nil
+	if table := r.table(push).Load(); table != nil {
+		if found := (*table)[method]; found != nil {
+			return found
+		}
 	}
-	return (*table)[method]
+	return r.lookupUnknown(push, method)
 }
 
 // add registers all routes or none.
@@ -98,6 +102,16 @@ type Route struct {
 	Push    bool         // else it is a CALL
 	Request reflect.Type // what the handler takes
 	Reply   reflect.Type // what it returns; nil for a PUSH
+	Ordered bool         // see the option
+	Plugins []string     // names of those of its groups and its own
+}
+
+func (r *route) describe() Route {
+	d := Route{Method: r.method, Push: r.push, Request: r.req, Reply: r.res, Ordered: r.ordered}
+	for _, p := range r.own {
+		d.Plugins = append(d.Plugins, p.Name())
+	}
+	return d
 }
 
 // Routes lists what is registered, sorted by method, a CALL before its PUSH.
@@ -105,7 +119,7 @@ func (e *Endpoint) Routes() []Route {
 	var list []Route
 	for _, push := range []bool{false, true} {
 		for _, r := range e.router.clone(push) {
-			list = append(list, Route{Method: r.method, Push: r.push, Request: r.req, Reply: r.res})
+			list = append(list, r.describe())
 		}
 	}
 	slices.SortFunc(list, func(a, b Route) int {
@@ -126,8 +140,5 @@ func newRoute(method string, push bool, opts []RouteOption) *route {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	if o.prefix != "" {
-		method = path.Join("/", o.prefix, method)
-	}
-	return &route{method: method, push: push, ordered: o.ordered, timeout: o.timeout, limit: int64(o.limit)}
+	return &route{method: method, push: push, ordered: o.ordered, timeout: o.timeout, limit: int64(o.limit), own: o.plugins}
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/proto"
+	"github.com/dserver/dserver/rpc/status"
 )
 
 // Session is one connection to one peer. Both sides call and push over it.
@@ -22,6 +22,7 @@ type Session struct {
 	number uint64
 	conn   net.Conn
 	dialed bool
+	redial bool // a client had a session before
 	watch  watcher
 
 	peer   *proto.Peer
@@ -34,6 +35,8 @@ type Session struct {
 	running running // the peer's, that handlers work on
 	lane    lane    // those of them that run in order
 	lastIn  atomic.Int32
+	heard   stamp
+	said    stamp
 
 	life  life
 	work  work
@@ -44,8 +47,14 @@ type Session struct {
 
 	goingAway  chan struct{} // closed when the peer said so
 	saidGoaway atomic.Bool   // we did
-	mu         sync.Mutex    // guards grace, goingAway and final
+	ready      chan struct{} // closed when it works or will not; nil if it did from the start
+	refusal    error         // why it will not; set before ready closes
+	mu         sync.Mutex    // guards grace, goingAway, final, reason and age
 	final      *int32        // the last number that the peer will ever have executed
+	reason     error         // why we closed it, if there is a special one
+	age        *time.Timer   // ends a session that is too old
+	attributes *Attributes
+	id         atomic.Pointer[string] // that the application gave it
 }
 
 // watcher is who made a session and wants to know how it fares. Its functions
@@ -53,15 +62,29 @@ type Session struct {
 type watcher struct {
 	goingAway func() // the peer said GOAWAY
 	ended     func() // the session is over
+
+	redial     bool        // it had a session before
+	attributes *Attributes // of that one; nil is new ones
 }
 
 func newSession(e *Endpoint, conn net.Conn, dialed bool, watch watcher) *Session {
 	s := &Session{
-		e: e, conn: conn, dialed: dialed, watch: watch,
-		peer:      new(proto.Peer),
-		done:      make(chan struct{}),
-		goingAway: make(chan struct{}),
+		e: e, conn: conn, dialed: dialed, redial: watch.redial, watch: watch,
+		peer:       new(proto.Peer),
+		done:       make(chan struct{}),
+		goingAway:  make(chan struct{}),
+		attributes: watch.attributes,
 	}
+	if s.attributes == nil {
+		s.attributes = new(Attributes)
+	}
+	if s.earlyHooks() {
+		s.ready = make(chan struct{})
+	} else {
+		s.life.advance(open)
+	}
+	s.heard.set()
+	s.said.set()
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	s.calls = pending{most: e.limits.Pending, calls: make(map[int32]*call)}
 	s.running.calls = make(map[int32]*inbound)
@@ -70,7 +93,7 @@ func newSession(e *Endpoint, conn net.Conn, dialed bool, watch watcher) *Session
 	s.out = writer{
 		conn: conn, try: newTryWriter(conn), most: e.limits.WriteQueue, spawn: e.workers.run,
 		bufs: &e.bufs, busy: func() bool { return s.work.n.Load() > 1 },
-		fail: s.end, ended: s.closeWrite,
+		fail: s.end, ended: s.closeWrite, said: &s.said,
 	}
 	s.setUpProto()
 	return s
@@ -80,24 +103,44 @@ func newSession(e *Endpoint, conn net.Conn, dialed bool, watch watcher) *Session
 func (s *Session) setUpProto() {
 	limits := s.e.limits
 	stream := proto.Stream{Limits: proto.Limits{Message: limits.Message, Metadata: limits.Metadata}, Peer: s.peer, Filters: s.e.filters}
-	source, buffered := newStreamReader(s.conn, limits.Message, limits.FrameTime)
+	if s.ready != nil {
+		stream.Filters = s.e.filters.Gated(func() bool { return s.life.stage() != early })
+	}
+	conn := patientConn{Conn: s.conn, patience: limits.FrameTime, heard: &s.heard}
+	source, buffered := newStreamReader(conn, limits.Message)
 	memory := s.enc.useMemory()
 	stream.Reader, stream.Writer, stream.Interim = buffered, memory, s.interim
 	p := s.e.config.Proto(stream)
 	if particular, ok := p.(proto.Particular); ok {
 		s.traits = particular.Traits()
 	}
+	s.enc.proto = p
 	if f, ok := p.(proto.Framer); ok {
-		s.enc.framer = f
-		s.read = newFrameReader(s.conn, f, limits.Message, limits.FrameTime)
+		if !s.traits.InOrder {
+			s.enc.framer = f
+		}
+		s.read = newFrameReader(conn, f, limits.Message)
 		return
 	}
-	s.enc.proto, source.proto = p, p
+	source.proto = p
 	s.read = source
 }
 
-// ID is unique among the sessions of the endpoint, for logs and reports.
-func (s *Session) ID() string { return strconv.FormatUint(s.number, 10) }
+// Attributes are what the application keeps with the session.
+func (s *Session) Attributes() *Attributes { return s.attributes }
+
+// Dialed tells whether we made the connection.
+func (s *Session) Dialed() bool { return s.dialed }
+
+// Healthy tells whether the session takes new calls and the peer wants them here.
+func (s *Session) Healthy() bool {
+	select {
+	case <-s.goingAway:
+		return false
+	default:
+		return s.life.stage() == open
+	}
+}
 
 // LocalAddr is our end of the connection.
 func (s *Session) LocalAddr() net.Addr { return s.conn.LocalAddr() }
@@ -116,8 +159,8 @@ func (s *Session) Done() <-chan struct{} { return s.done }
 // session works on as long as it is open.
 func (s *Session) GoingAway() <-chan struct{} { return s.goingAway }
 
-// Err is nil while the session is open, then the reason why it ended; io.EOF is
-// the peer's orderly leave.
+// Err is nil while the session is open, then the reason why it ended: io.EOF is
+// the peer's orderly leave, [ErrReplaced] and [ErrAge] are ours.
 func (s *Session) Err() error { return context.Cause(s.ctx) }
 
 func (s *Session) log() *slog.Logger {
@@ -138,16 +181,26 @@ func (s *Session) peerName() string {
 // begin takes note of one piece of work; done must follow unless it fails.
 func (s *Session) begin() error {
 	s.work.add()
-	if s.life.stage() != open {
+	switch s.life.stage() {
+	case open:
+		return nil
+	case early:
+		s.work.done()
+		return status.New(status.InvalidOperation, "the session is not set up yet").WithRetry()
+	default:
 		s.work.done()
 		return connectionClosed(s.whyClosed(), true)
 	}
-	return nil
 }
 
 func (s *Session) whyClosed() error {
 	if err := s.Err(); err != nil {
 		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reason != nil {
+		return s.reason
 	}
 	return net.ErrClosed
 }
@@ -155,15 +208,28 @@ func (s *Session) whyClosed() error {
 // serve reads until the connection ends. It is the session's own goroutine.
 func (s *Session) serve() {
 	defer s.over()
-	if err := s.handshake(); err != nil {
-		s.log().Warn("handshake failed", "error", err)
-		s.end(err)
+	err := s.setUp()
+	if s.ready != nil {
+		s.refusal = err
+		close(s.ready)
+	}
+	if err != nil {
+		s.log().Warn("closing session: it cannot be set up", "error", err)
+		s.finish()
 		return
 	}
+	s.readAll()
+}
+
+// readAll reads until the connection ends.
+func (s *Session) readAll() {
 	var m message.Message
 	for {
 		m.Reset()
-		err := s.read.next(&m)
+		err := s.e.hooks.runBeforeReadHeader(earlyCtx{s})
+		if err == nil {
+			err = s.read.next(&m)
+		}
 		if err == nil {
 			err = s.dispatch(&m)
 		}
@@ -194,27 +260,31 @@ func (s *Session) finish() {
 	s.readEnded(err)
 }
 
+type earlyCtx struct{ s *Session }
+
+func (c earlyCtx) Session() *Session { return c.s }
+
 // handshaker is a connection that must agree with its peer first, as TLS does.
 type handshaker interface {
 	HandshakeContext(ctx context.Context) error
 }
 
+// handshake needs a connection that is a handshaker.
 func (s *Session) handshake() error {
-	h, ok := s.conn.(handshaker)
-	if !ok {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(s.ctx, s.e.limits.HandshakeTime)
 	defer cancel()
-	return h.HandshakeContext(ctx)
+	return s.conn.(handshaker).HandshakeContext(ctx)
 }
 
 // readEnded ends the session for what the reader met, and says so if the peer
 // is to blame.
 func (s *Session) readEnded(err error) {
 	var bad *frameError
+	var denied *deniedError
 	switch {
 	case s.life.stage() == over:
+	case errors.As(err, &denied):
+		s.log().Warn("closing session: the peer did not let us in", "error", err)
 	case errors.As(err, &bad):
 		s.noteBadFrame(err)
 	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.ErrClosedPipe):
@@ -233,6 +303,7 @@ func (s *Session) noteBadFrame(err error) {
 func (s *Session) over() {
 	s.end(errors.New("session goroutine ended"))
 	s.e.remove(s)
+	note(s.log(), "AfterDisconnect", s.e.hooks.runAfterDisconnect(s))
 	close(s.done)
 	if s.watch.ended != nil {
 		s.e.workers.run(s.watch.ended)

@@ -22,8 +22,10 @@ func (e *Endpoint) drain(left time.Duration) {
 	}
 	defer close(e.drained)
 	e.stopAccepting()
-	for _, s := range e.Sessions() {
-		s.sendGoaway(left)
+	for _, s := range e.all() {
+		if s.life.stage() != early { // it is told when it works
+			s.sendGoaway(left)
+		}
 	}
 }
 
@@ -40,6 +42,7 @@ func (e *Endpoint) timeToLeave() time.Duration {
 // rest. The error holds a *[CutError] if calls were cut. A handler must not call it:
 // it would wait for itself.
 func (e *Endpoint) Shutdown(ctx context.Context) error {
+	failed := e.runClosingHooks()
 	e.drain(timeLeft(ctx, e.limits.DrainTime))
 	// What handlers of the accepted sessions still call goes over the dialled
 	// ones: those leave last.
@@ -48,13 +51,19 @@ func (e *Endpoint) Shutdown(ctx context.Context) error {
 	e.finishHandlers(ctx)
 
 	report := &CutError{}
-	for _, s := range e.Sessions() {
+	for _, s := range e.all() {
 		report.add(s)
 	}
-	err := e.Close()
+	err := errors.Join(failed, e.Close())
 	if len(report.Calls) > 0 {
 		return errors.Join(report, err)
 	}
+	return err
+}
+
+// runClosingHooks runs those before the close, with the first Shutdown or Close.
+func (e *Endpoint) runClosingHooks() (err error) {
+	e.closing.Do(func() { err = e.hooks.runBeforeCloseEndpoint(e) })
 	return err
 }
 
@@ -80,7 +89,7 @@ func (e *Endpoint) leaveAll(ctx context.Context, kind func(*Session) bool) {
 	for ctx.Err() == nil {
 		var all sync.WaitGroup
 		found := false
-		for _, s := range e.Sessions() {
+		for _, s := range e.all() {
 			if kind(s) {
 				found = true
 				all.Add(1)
@@ -102,6 +111,15 @@ func (e *Endpoint) leaveAll(ctx context.Context, kind func(*Session) bool) {
 // an error says how many did not return. A second Close does the same waiting, and
 // so does a Close from inside a handler.
 func (e *Endpoint) Close() error {
+	failed := e.runClosingHooks()
+	err := e.close()
+	if err == nil {
+		e.closed.Do(func() { err = e.hooks.runAfterCloseEndpoint(e, failed) })
+	}
+	return errors.Join(failed, err)
+}
+
+func (e *Endpoint) close() error {
 	undrained := e.life.advance(leaving)
 	e.life.advance(over)
 	e.group.Cancel(ErrClosed)
@@ -109,7 +127,7 @@ func (e *Endpoint) Close() error {
 	if undrained {
 		close(e.drained)
 	}
-	for _, s := range e.Sessions() {
+	for _, s := range e.all() {
 		s.end(ErrClosed)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), e.limits.CloseTime)

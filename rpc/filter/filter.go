@@ -29,13 +29,30 @@ var ErrTooLarge = errors.New("message exceeds the limit")
 
 // Registry is an unchanging set of filters. A nil *Registry has none.
 type Registry struct {
+	*set
+	allowed func() bool // nil is always
+}
+
+type set struct {
 	list []Filter
 	byID [256]Filter
 }
 
+// ErrNotAllowed is why a gated registry does not unpack.
+var ErrNotAllowed = errors.New("no filters are allowed yet")
+
+// Gated gives the same set, which packs and unpacks only while allowed returns true:
+// before a peer has shown who it is, its messages must not cost more than their bytes.
+func (r *Registry) Gated(allowed func() bool) *Registry {
+	if r == nil {
+		return nil
+	}
+	return &Registry{set: r.set, allowed: allowed}
+}
+
 // NewRegistry checks that ids and names are unique, and names there.
 func NewRegistry(filters ...Filter) (*Registry, error) {
-	r := &Registry{list: append([]Filter(nil), filters...)}
+	r := &Registry{set: &set{list: append([]Filter(nil), filters...)}}
 	names := make(map[string]byte)
 	for _, f := range filters {
 		if f == nil || f.Name() == "" {
@@ -76,6 +93,9 @@ func (r *Registry) Named(name string) (Filter, bool) {
 
 // pipe finds all filters of a message.
 func (r *Registry) pipe(ids []byte) ([]Filter, error) {
+	if len(ids) > 0 && r != nil && r.allowed != nil && !r.allowed() {
+		return nil, ErrNotAllowed
+	}
 	filters := make([]Filter, len(ids))
 	for i, id := range ids {
 		f, ok := r.Lookup(id)

@@ -2,6 +2,7 @@ package proto
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"sync/atomic"
 
@@ -27,8 +28,8 @@ type Proto interface {
 // Framer is a Proto whose messages can be told apart in a buffer. The endpoint
 // then reads many frames at once and encodes on many goroutines at once.
 type Framer interface {
-	// AppendFrame appends all of m to dst and sets m.Size. After an error the
-	// result is dst as it was.
+	// AppendFrame appends all of m to dst and sets m.Size, or nothing, as Pack may. After
+	// an error the result is dst as it was.
 	AppendFrame(dst []byte, m *message.Message) ([]byte, error)
 	// CutFrame reads the message at the start of buf into m, which is empty, and
 	// returns its size in buf. 0 without an error means that bytes are missing.
@@ -41,6 +42,8 @@ type Traits struct {
 	// Codec is the only one that its bodies can have; 0 is any.
 	Codec byte
 	// InOrder is for peers who expect that their calls are handled one after the other.
+	// What is written is then packed by Pack, also of a Framer. Who sends ahead of what is
+	// handled is not refused, but read no further.
 	InOrder bool
 	// Untold is a protocol that cannot ask its peer to go elsewhere: who drains hangs up
 	// as soon as a session is idle.
@@ -75,6 +78,14 @@ type Limits struct {
 	// how many what it is without its filters.
 	Message  int
 	Metadata int // bytes of the metadata text
+}
+
+// CheckMetadata refuses a metadata text of size bytes that is over the limit; 0 is none.
+func (l Limits) CheckMetadata(size int) error {
+	if l.Metadata > 0 && size > l.Metadata {
+		return fmt.Errorf("metadata has %d bytes, the most is %d: %w", size, l.Metadata, ErrTooLarge)
+	}
+	return nil
 }
 
 // ErrTooLarge is what a Proto wraps when a message exceeds its limits.

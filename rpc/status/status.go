@@ -32,6 +32,12 @@ func Newf(code Code, format string, args ...any) *Status {
 	return &Status{Code: code, Msg: code.String(), Cause: err.Error(), err: errors.Unwrap(err)}
 }
 
+// Wrap is [New] for an error that errors.Is and errors.As find in it, on this machine
+// only; its text does not travel.
+func Wrap(code Code, cause string, err error) *Status {
+	return &Status{Code: code, Msg: code.String(), Cause: cause, err: err}
+}
+
 // WithRetry returns a copy that tells the caller that nothing was executed.
 func (s *Status) WithRetry() *Status {
 	c := *s
@@ -86,6 +92,9 @@ func From(err error) (s *Status, ok bool) {
 
 // CodeOf is OK for nil, the code of the status in err, or Unknown.
 func CodeOf(err error) Code {
+	if err == nil {
+		return OK
+	}
 	s, ok := From(err)
 	switch {
 	case !ok:

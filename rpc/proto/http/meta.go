@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/dserver/dserver/rpc/message"
-	"github.com/dserver/dserver/rpc/proto"
 )
 
 // Metadata travels in headers of the same name. What no header can carry, or more than
@@ -56,12 +55,8 @@ func unpackMeta(meta *message.Meta, text string) error {
 
 // checkText refuses metadata over the limit before it is written.
 func (p *Proto) checkText(meta *message.Meta) error {
-	limit := p.stream.Limits.Metadata
-	if limit <= 0 || meta.Len() == 0 {
+	if meta.Len() == 0 {
 		return nil
 	}
-	if size := len(meta.AppendText(nil)); size > limit {
-		return fmt.Errorf("metadata has %d bytes, the most is %d: %w", size, limit, proto.ErrTooLarge)
-	}
-	return nil
+	return p.stream.Limits.CheckMetadata(len(meta.AppendText(nil)))
 }

@@ -47,6 +47,7 @@ type Session struct {
 
 	goingAway  chan struct{} // closed when the peer said so
 	saidGoaway atomic.Bool   // we did
+	hungUp     atomic.Bool   // the peer has closed its side
 	ready      chan struct{} // closed when it works or will not; nil if it did from the start
 	refusal    error         // why it will not; set before ready closes
 	mu         sync.Mutex    // guards grace, goingAway, final, reason and age
@@ -239,6 +240,9 @@ func (s *Session) readAll() {
 			s.refuse(&m, m.Refusal)
 			s.finish()
 			return
+		case errors.Is(err, io.EOF) && s.traits.HalfClose:
+			s.answerRest()
+			return
 		case err != nil:
 			s.readEnded(err)
 			return
@@ -292,6 +296,13 @@ func (s *Session) readEnded(err error) {
 		s.log().Info("connection lost", "error", err)
 	}
 	s.end(err)
+}
+
+// answerRest ends the session in order for a peer that has closed its side.
+func (s *Session) answerRest() {
+	s.hungUp.Store(true)
+	s.Close()
+	<-s.ctx.Done()
 }
 
 func (s *Session) noteBadFrame(err error) {

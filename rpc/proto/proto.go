@@ -45,6 +45,9 @@ type Traits struct {
 	// What is written is then packed by Pack, also of a Framer. Who sends ahead of what is
 	// handled is not refused, but read no further.
 	InOrder bool
+	// HalfClose is for peers who may close their side and still wait for answers, as
+	// programs do that send what they read from a pipe.
+	HalfClose bool
 	// Untold is a protocol that cannot ask its peer to go elsewhere: who drains hangs up
 	// as soon as a session is idle.
 	Untold bool

@@ -72,7 +72,9 @@ var (
 func (p *Proto) Version() (byte, string) { return ID, Name }
 
 // Traits tell that bodies are JSON, and that there is no way to say goodbye.
-func (p *Proto) Traits() proto.Traits { return proto.Traits{Codec: codec.IDJSON, Untold: true} }
+func (p *Proto) Traits() proto.Traits {
+	return proto.Traits{Codec: codec.IDJSON, Untold: true, HalfClose: true}
+}
 
 // Pack writes one line, or nothing for an answer in a batch that has others to come.
 func (p *Proto) Pack(m *message.Message) error { return proto.Pack(p.stream.Writer, p, m) }

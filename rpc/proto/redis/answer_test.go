@@ -295,7 +295,7 @@ func TestRepliesOverTheLimitAreRefused(t *testing.T) {
 }
 
 func TestTraits(t *testing.T) {
-	if got := newProto(0).Traits(); got != (proto.Traits{Codec: codec.IDRedis, InOrder: true, Untold: true}) {
+	if got := newProto(0).Traits(); got != (proto.Traits{Codec: codec.IDRedis, InOrder: true, Untold: true, HalfClose: true}) {
 		t.Errorf("got %+v", got)
 	}
 	if id, name := newProto(0).Version(); id != 'r' || name != "redis" {

@@ -114,7 +114,7 @@ func (p *Proto) Version() (byte, string) { return ID, Name }
 
 // Traits: commands are handled one after the other, and nobody can be asked to leave.
 func (p *Proto) Traits() proto.Traits {
-	return proto.Traits{Codec: codec.IDRedis, InOrder: true, Untold: true}
+	return proto.Traits{Codec: codec.IDRedis, InOrder: true, Untold: true, HalfClose: true}
 }
 
 // Unpack reads one command or one reply.

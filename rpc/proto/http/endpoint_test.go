@@ -95,9 +95,14 @@ func config(t testing.TB, make proto.Factory, log io.Writer) rpc.Config {
 
 func newServer(t testing.TB, limits rpc.Limits) *server {
 	t.Helper()
+	return newServerWith(t, func(c *rpc.Config) { c.Limits = limits })
+}
+
+func newServerWith(t testing.TB, change func(c *rpc.Config)) *server {
+	t.Helper()
 	s := &server{log: new(text), gate: make(chan struct{}), entered: make(chan string, 1000), noted: make(chan string, 1000)}
 	c := config(t, http.Options{Headers: []string{"X-Tenant"}}.New, s.log)
-	c.Limits = limits
+	change(&c)
 	e, err := rpc.New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -473,6 +478,21 @@ func TestF1HugeLength(t *testing.T) {
 	if !strings.Contains(s.log.String(), "the body has more than") {
 		t.Errorf("log: %s", s.log)
 	}
+}
+
+// TestClientThatClosesItsSideIsAnswered, as one that sends from a pipe does.
+func TestClientThatClosesItsSideIsAnswered(t *testing.T) {
+	s := newServer(t, rpc.Limits{})
+	r := s.dial(t)
+	r.send("POST /gate HTTP/1.1\r\nContent-Length: 3\r\n\r\n\"a\"")
+	<-s.entered
+	if err := r.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the server knows", func() bool { return len(s.Sessions()) == 0 })
+	s.gate <- struct{}{}
+	r.want(200, `"a"`)
+	r.wantEnd()
 }
 
 func TestSlowPeerIsCutOff(t *testing.T) {

@@ -101,9 +101,13 @@ type goaway struct {
 const firstNumber = -1 << 31
 
 var (
-	_ proto.Factory = New
-	_ proto.Proto   = (*Proto)(nil)
+	_ proto.Factory    = New
+	_ proto.Proto      = (*Proto)(nil)
+	_ proto.Particular = (*Proto)(nil)
 )
 
 // Version gives ID and Name.
 func (p *Proto) Version() (byte, string) { return ID, Name }
+
+// Traits: clients may close their side when they have asked.
+func (p *Proto) Traits() proto.Traits { return proto.Traits{HalfClose: true} }

@@ -2,6 +2,8 @@ package http_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -36,6 +38,85 @@ func newPeer(t testing.TB, make proto.Factory) (e *rpc.Endpoint, noted chan stri
 		t.Fatal(err)
 	}
 	return e, noted
+}
+
+// guard lets in who knows the word.
+type guard struct{}
+
+func (guard) Name() string { return "guard" }
+
+func (guard) AfterAccept(s rpc.EarlySession) error {
+	var word string
+	m, err := s.ReceiveAuth(&word)
+	switch {
+	case err != nil:
+		return err
+	case m.Type != message.AuthCall || word != "friend":
+		st := status.New(status.Unauthorized, "say the word")
+		return errors.Join(st, s.SendAuth(message.AuthReply, st, nil))
+	}
+	return s.SendAuth(message.AuthReply, nil, "enter")
+}
+
+// visitor says a word.
+type visitor struct{ word string }
+
+func (visitor) Name() string { return "visitor" }
+
+func (v visitor) AfterDial(s rpc.EarlySession, _ bool) error {
+	if err := s.SendAuth(message.AuthCall, nil, v.word); err != nil {
+		return err
+	}
+	var answer string
+	m, err := s.ReceiveAuth(&answer)
+	switch {
+	case err != nil:
+		return err
+	case m.Status != nil:
+		return m.Status
+	case m.Type != message.AuthReply || answer != "enter":
+		return errors.New("this is no answer")
+	}
+	return nil
+}
+
+// TestF41AuthenticationOverASession, with every kind of peer.
+func TestF41AuthenticationOverASession(t *testing.T) {
+	s := newServerWith(t, func(c *rpc.Config) { c.Plugins = []rpc.Plugin{guard{}} })
+	for name, form := range map[string]proto.Factory{"ours": http.New, "classic": http.Options{Classic: true}.New} {
+		for word, want := range map[string]status.Code{"friend": status.OK, "foe": status.DialFailed} {
+			c := config(t, form, io.Discard)
+			c.Plugins = []rpc.Plugin{visitor{word}}
+			e, err := rpc.New(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			near, err := e.Dial(t.Context(), "tcp://"+s.address)
+			if status.CodeOf(err) != want || want != status.OK && !strings.Contains(err.Error(), "say the word") {
+				t.Errorf("%s, %s: got %v", name, word, err)
+			}
+			if err == nil {
+				err = near.Call(t.Context(), "/sum", []int{1}, nil)
+			}
+			if closing := e.Close(); closing != nil || err != nil && want == status.OK {
+				t.Errorf("%s, %s: got %v, %v", name, word, err, closing)
+			}
+		}
+	}
+	// An older peer: both of its ways to write the path.
+	for _, path := range []string{"", "/"} {
+		r := s.dial(t)
+		r.send("POST " + path + " HTTP/1.1\r\nAccept-Encoding: gzip\r\nContent-Length: 8\r\nContent-Type: application/json;charset=utf-8\r\n" +
+			"User-Agent: drpc-httpproto/1.1\r\nX-Mtype: 4\r\nX-Seq: 1\r\n\r\n\"friend\"")
+		r.wantBytes("HTTP/1.1 200 OK\r\nContent-Length: 7\r\nContent-Type: application/json;charset=utf-8\r\nX-MType: 5\r\nX-Seq: 1\r\n\r\n\"enter\"")
+	}
+	// A plain client, which has no way to authenticate.
+	r := s.dial(t)
+	r.send("POST /sum HTTP/1.1\r\nContent-Length: 3\r\n\r\n[1]")
+	if resp := r.want(401, `{"code":401,"msg":"Unauthorized","cause":"say the word"}`); !resp.Close {
+		t.Error("the end is not announced")
+	}
+	r.wantEnd()
 }
 
 func newNotes() chan string { return make(chan string, 10) }
@@ -124,7 +205,7 @@ func TestPeersAreToldToLeave(t *testing.T) {
 	}
 }
 
-// TestPlainClientIsNotPushedTo.
+// TestPlainClientIsNotPushedTo: it is an error of who tries.
 func TestPlainClientIsNotPushedTo(t *testing.T) {
 	s := newServer(t, rpc.Limits{})
 	r := s.dial(t)
@@ -140,7 +221,7 @@ func TestPlainClientIsNotPushedTo(t *testing.T) {
 	r.want(200, "1")
 }
 
-// TestHandlerAnswersAlthoughOthersWaitBefore: a deadline is told in its turn as well.
+// TestDeadlineOfAPlainClient is told in its turn.
 func TestDeadlineOfAPlainClient(t *testing.T) {
 	s := newServer(t, rpc.Limits{})
 	r := s.dial(t)

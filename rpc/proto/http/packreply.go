@@ -13,26 +13,23 @@ import (
 )
 
 func (p *Proto) packReply(m *message.Message) error {
-	a := p.waiting.Note(m.Seq)
+	number := m.Seq
 	if m.Type == message.AuthReply {
-		a = nil
+		// It has a number of its own. To a plain client, which cannot authenticate, it is
+		// the answer to what it asked instead; peers that can have nothing in the queue.
+		number = p.waiting.Newest()
 	}
+	a := p.waiting.Note(number)
 	if a == nil {
-		if p.plain && p.peer == stranger {
-			return fmt.Errorf("a reply to %d: %w", m.Seq, inorder.ErrNotAsked)
-		}
-		if err := p.appendReply(m, &asker{kind: p.peerOrDefault(), seq: m.Seq}, false); err != nil {
-			return err
-		}
-		_, err := p.stream.Writer.Write(p.frame)
-		return err
+		return p.packNumbered(m)
 	}
-	last := p.closesWith(m.Seq, a)
+	a.last = a.last || m.Type == message.AuthReply
+	last := p.closesWith(number, a)
 	if err := p.appendReply(m, a, last); err != nil {
 		return err
 	}
 	p.ending = p.ending || last
-	err := p.waiting.Answer(p.stream.Writer, m.Seq, p.frame)
+	err := p.waiting.Answer(p.stream.Writer, number, p.frame)
 	select {
 	case p.room <- struct{}{}:
 	default: // there is a word already
@@ -40,10 +37,22 @@ func (p *Proto) packReply(m *message.Message) error {
 	return err
 }
 
+// packNumbered writes a reply that its number pairs with its request.
+func (p *Proto) packNumbered(m *message.Message) error {
+	if p.plain && p.peer == stranger {
+		return fmt.Errorf("a reply to %d: %w", m.Seq, inorder.ErrNotAsked)
+	}
+	if err := p.appendReply(m, &asker{kind: p.peerOrDefault(), seq: m.Seq}, false); err != nil {
+		return err
+	}
+	_, err := p.stream.Writer.Write(p.frame)
+	return err
+}
+
 // closesWith tells whether nothing is read after a request. An endpoint that leaves
 // says so with the last answer that it owes.
 func (p *Proto) closesWith(number int32, a *asker) bool {
-	return a.last || p.goaway != nil && p.waiting.IsNewest(number)
+	return a.last || p.goaway != nil && number == p.waiting.Newest()
 }
 
 func (p *Proto) peerOrDefault() kind {

@@ -81,14 +81,14 @@ type server struct {
 	noted   chan string   // what was pushed
 }
 
-func config(t testing.TB, make proto.Factory, log io.Writer) rpc.Config {
+func config(t testing.TB, form proto.Factory, log io.Writer) rpc.Config {
 	t.Helper()
 	gzip, err := gzipfilter.New(gzipfilter.Default)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return rpc.Config{
-		Proto: make, Codecs: []codec.Codec{codec.JSON{}, formCodec{}}, Filters: []filter.Filter{gzip},
+		Proto: form, Codecs: []codec.Codec{codec.JSON{}, formCodec{}}, Filters: []filter.Filter{gzip},
 		Logger: slog.New(slog.NewTextHandler(log, nil)),
 	}
 }

@@ -18,10 +18,10 @@ import (
 )
 
 // newPeer is an endpoint that dials, and notes what is pushed to it.
-func newPeer(t testing.TB, make proto.Factory) (e *rpc.Endpoint, noted chan string) {
+func newPeer(t testing.TB, form proto.Factory) (e *rpc.Endpoint, noted chan string) {
 	t.Helper()
-	noted = newNotes()
-	e, err := rpc.New(config(t, make, new(text)))
+	noted = make(chan string, 10)
+	e, err := rpc.New(config(t, form, io.Discard))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,8 +118,6 @@ func TestF41AuthenticationOverASession(t *testing.T) {
 	}
 	r.wantEnd()
 }
-
-func newNotes() chan string { return make(chan string, 10) }
 
 // TestEndpointsSpeakHTTP, in every mixture of forms.
 func TestEndpointsSpeakHTTP(t *testing.T) {

@@ -523,69 +523,102 @@ func TestWhoPipelinesTooMuchDoesNotHoldTheServer(t *testing.T) {
 
 // TestDrainLosesNoRequest: who keeps connections moves with the next request.
 func TestDrainLosesNoRequest(t *testing.T) {
-	s := newServer(t, rpc.Limits{})
-	var mu sync.Mutex
-	address := s.address
+	w := &walker{current: newServer(t, rpc.Limits{}), done: make(chan struct{}, 1)}
 	c := newClient(t)
-	c.Transport.(*nethttp.Transport).DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return new(net.Dialer).DialContext(ctx, network, address)
-	}
+	c.Transport.(*nethttp.Transport).DialContext = w.dial
 	var all sync.WaitGroup
+	defer all.Wait()
 	quit := make(chan struct{})
-	progress := make(chan struct{})
+	defer close(quit)
 	for range 8 {
-		all.Go(func() {
-			for {
-				select {
-				case <-quit:
-					return
-				default:
-				}
-				// Not idempotent: nobody repeats it by himself.
-				resp, err := c.Do(request(t, "POST", "http://any/sum", strings.NewReader("[1,2]")))
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				body, err := io.ReadAll(resp.Body)
-				resp.Body.Close()
-				if err != nil || resp.StatusCode != 200 || string(body) != "3" {
-					t.Errorf("got %d %q, %v", resp.StatusCode, body, err)
-				}
-				select {
-				case progress <- struct{}{}:
-				default:
-				}
-			}
-		})
+		all.Go(func() { w.walk(t, c, quit) })
 	}
 	for range 10 {
-		old := s
-		<-progress
-		s = newServer(t, rpc.Limits{})
-		mu.Lock()
-		address = s.address
-		mu.Unlock()
+		w.wait(t)
+		old := w.move(newServer(t, rpc.Limits{}))
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		done := make(chan error, 1)
-		go func() { done <- old.Shutdown(ctx) }()
-		<-progress
+		left := make(chan error, 1)
+		go func() { left <- old.Shutdown(ctx) }()
+		w.wait(t)
 		// A connection that no request uses any more is told nothing.
-		var err error
-		for open := true; open; {
-			select {
-			case err = <-done:
-				open = false
-			case <-time.After(10 * time.Millisecond):
-				c.CloseIdleConnections()
-			}
-		}
-		if cancel(); err != nil {
+		eventually(t, "the old server is left", func() bool {
+			c.CloseIdleConnections()
+			return len(left) > 0
+		})
+		if err := <-left; err != nil {
 			t.Error(err)
 		}
+		cancel()
 	}
-	close(quit)
-	all.Wait()
+}
+
+// walker asks one server after the other.
+type walker struct {
+	mu      sync.Mutex
+	current *server
+	done    chan struct{} // has a value when a request has been answered
+}
+
+func (w *walker) move(next *server) (old *server) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	old, w.current = w.current, next
+	return old
+}
+
+// dial waits until the server has the connection: the kernel resets those that a
+// listener has not handed out when it closes.
+func (w *walker) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	conn, err := new(net.Dialer).DialContext(ctx, network, w.current.address)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		for _, s := range w.current.Sessions() {
+			if s.RemoteAddr().String() == conn.LocalAddr().String() {
+				return conn, nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), conn.Close())
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+func (w *walker) wait(t *testing.T) {
+	t.Helper()
+	select {
+	case <-w.done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("no request is answered")
+	}
+}
+
+// walk asks with POST, which nobody repeats by himself.
+func (w *walker) walk(t *testing.T, c *nethttp.Client, quit chan struct{}) {
+	for {
+		select {
+		case <-quit:
+			return
+		default:
+		}
+		resp, err := c.Do(request(t, "POST", "http://any/sum", strings.NewReader("[1,2]")))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != 200 || string(body) != "3" {
+			t.Errorf("got %d %q, %v", resp.StatusCode, body, err)
+		}
+		select {
+		case w.done <- struct{}{}:
+		default:
+		}
+	}
 }

@@ -259,7 +259,4 @@ func TestPlainServerCanBeCalled(t *testing.T) {
 	if st, _ := status.From(err); status.CodeOf(err) != 404 || !strings.Contains(st.Cause, "page not found") {
 		t.Error(err)
 	}
-	if err := e.Shutdown(t.Context()); err != nil {
-		t.Error(err)
-	}
 }

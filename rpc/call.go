@@ -25,7 +25,7 @@ func (s *Session) Call(ctx context.Context, method string, req, res any, opts ..
 	return s.call(ctx, method, req, res, &o)
 }
 
-func (s *Session) call(ctx context.Context, method string, req, res any, o *callOptions) error {
+func (s *Session) call(ctx context.Context, method string, req, res any, o *callOptions) (err error) {
 	if limit := s.e.config.CallTimeout; limit > 0 {
 		if _, has := ctx.Deadline(); !has {
 			var cancel context.CancelFunc
@@ -38,6 +38,7 @@ func (s *Session) call(ctx context.Context, method string, req, res any, o *call
 		return err
 	}
 	defer s.work.done()
+	defer func() { c.end(err) }()
 	if err := s.fillRequest(&c.passage, o); err != nil {
 		return err
 	}
@@ -88,13 +89,14 @@ func (s *Session) Push(ctx context.Context, method string, body any, opts ...Cal
 }
 
 // push waits for room in the queue as writer.write does.
-func (s *Session) push(ctx context.Context, wait time.Duration, method string, body any, o *callOptions) error {
+func (s *Session) push(ctx context.Context, wait time.Duration, method string, body any, o *callOptions) (err error) {
 	p := passage{Context: ctx, session: s, method: method, value: body}
 	p.m.Type, p.m.Method = message.Push, method
 	if err := s.begin(); err != nil {
 		return err
 	}
 	defer s.work.done()
+	defer func() { p.end(err) }()
 	if err := s.fillRequest(&p, o); err != nil {
 		return err
 	}
@@ -216,6 +218,9 @@ func writeEnded(err error) error {
 	if _, isStatus := err.(*status.Status); err == nil || isStatus {
 		return err
 	}
+	if errors.Is(err, errFull) { // the session goes on
+		return status.Newf(status.Overloaded, "%w", err).WithRetry()
+	}
 	return connectionClosed(err, true)
 }
 
@@ -225,7 +230,7 @@ func (s *Session) readReply(c *call, res any, o *callOptions) error {
 		return c.err
 	}
 	p := &c.reply
-	p.Context, p.session, p.method = c.Context, s, c.method
+	p.Context, p.session, p.method, p.request = c.Context, s, c.method, &c.passage
 	if o.replyMeta != nil {
 		*o.replyMeta = p.m.Meta
 	}

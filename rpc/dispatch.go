@@ -30,7 +30,7 @@ func (s *Session) dispatch(m *message.Message) error {
 		return &frameError{fmt.Errorf("message type %d (%v) has no business in a session", m.Type, m.Type)}
 	}
 	if m.Refusal != nil {
-		s.refuse(m, m.Refusal)
+		s.refuse(s.newInbound(m), m.Refusal)
 		return nil
 	}
 	if m.Type == message.Push && strings.HasPrefix(m.Method, reservedPrefix) {
@@ -43,7 +43,7 @@ func (s *Session) dispatch(m *message.Message) error {
 	}
 	in := s.newInbound(m)
 	if st := s.receive(in); st != nil {
-		s.refuse(&in.m, st)
+		s.refuse(in, st)
 	}
 	return nil
 }
@@ -158,20 +158,29 @@ func (in *inbound) keep(r *route) {
 
 // refuse answers a CALL and drops a PUSH. A peer that sends more than it reads
 // answers of ends its session.
-func (s *Session) refuse(m *message.Message, st *status.Status) {
+func (s *Session) refuse(in *inbound, st *status.Status) {
+	defer in.end(st)
+	if in.push() {
+		s.noteDropped(in.method, st)
+		return
+	}
 	if st.Code == status.Overloaded {
 		s.e.counters.overloads.Add(1)
 	}
-	if m.Type == message.Push {
-		s.e.counters.droppedPushes.Add(1)
-		s.e.warns.log(s.log(), "push dropped", "method", m.Method, "status", st.Error())
-		return
-	}
-	p := passage{Context: s.ctx, session: s, method: m.Method}
-	p.m = message.Message{Type: message.Reply, Seq: m.Seq, Status: st, Filters: m.Filters}
+	p := passage{Context: s.ctx, session: s, method: in.method, request: &in.passage}
+	p.m = message.Message{Type: message.Reply, Seq: in.m.Seq, Status: st, Filters: in.m.Filters}
 	err := s.writeReply(&p, s.e.hooks, waitNever)
 	if errors.Is(err, errFull) {
 		s.log().Warn("closing session", "error", err)
 		s.end(err)
 	}
+}
+
+// noteDropped counts a PUSH that no handler gets.
+func (s *Session) noteDropped(method string, st *status.Status) {
+	if st.Code == status.Overloaded {
+		s.e.counters.overloads.Add(1)
+	}
+	s.e.counters.droppedPushes.Add(1)
+	s.e.warns.log(s.log(), "push dropped", "method", method, "status", st.Error())
 }

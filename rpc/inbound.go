@@ -22,6 +22,7 @@ type inbound struct {
 	answer   passage     // the reply; the handler may set its metadata and codec
 	added    []byte      // filters of a result besides those of the request
 	answered atomic.Bool // who sets it sends the reply
+	failure  error       // of the handler or of a hook
 	unwatch  func() bool
 }
 

@@ -215,8 +215,12 @@ func (s *Session) serve() {
 		close(s.ready)
 	}
 	if err != nil {
-		s.log().Warn("closing session: it cannot be set up", "error", err)
-		s.finish()
+		s.e.warns.log(s.log(), "closing session: it cannot be set up", "error", err)
+		s.giveReason(err)
+		if s.calls.begun() {
+			s.finish() // the peer shall read what we said
+		}
+		s.end(err)
 		return
 	}
 	s.readAll()
@@ -237,7 +241,7 @@ func (s *Session) readAll() {
 		switch {
 		case err != nil && m.Refusal != nil && m.Type == message.Call:
 			s.noteBadFrame(err)
-			s.refuse(&m, m.Refusal)
+			s.refuse(s.newInbound(&m), m.Refusal)
 			s.finish()
 			return
 		case errors.Is(err, io.EOF) && s.traits.HalfClose:

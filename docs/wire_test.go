@@ -13,6 +13,7 @@ import (
 
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/proto"
+	"github.com/dserver/dserver/rpc/proto/http"
 	"github.com/dserver/dserver/rpc/proto/json"
 	"github.com/dserver/dserver/rpc/proto/jsonrpc"
 	"github.com/dserver/dserver/rpc/proto/pb"
@@ -39,7 +40,7 @@ func wireProtos() map[string]wireProto {
 		"json":    {now: json.New, old: json.Options{Classic: true}.New, has: all},
 		"pb":      {now: pb.New, old: pb.Options{Classic: true}.New, has: all},
 		"jsonrpc": {now: jsonrpc.New, old: jsonrpc.Options{Classic: true}.New, has: append(calls[:3:3], "PUSH", "old")},
-		"http":    {has: append(calls[:3:3], "filtered", "old")},
+		"http":    {now: http.New, old: http.Options{Classic: true}.New, has: append(calls[:3:3], "PUSH", "filtered", "old")},
 		"ws-json": {has: append(calls[:3:3], "PUSH", "AUTH_CALL", "AUTH_REPLY", "old", "refused"), sized: true},
 		"ws-pb":   {has: all, sized: true},
 		"redis":   {now: redis.New, has: calls},

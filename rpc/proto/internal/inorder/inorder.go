@@ -29,10 +29,11 @@ func New[T any](first int32) *Queue[T] { return &Queue[T]{first: first} }
 // Ask adds a question and gives its number.
 func (q *Queue[T]) Ask(note T) int32 {
 	q.slots = append(q.slots, slot[T]{note: note})
-	return q.newest()
+	return q.Newest()
 }
 
-func (q *Queue[T]) newest() int32 { return q.first + int32(len(q.slots)) - 1 }
+// Newest is the number that was given last.
+func (q *Queue[T]) Newest() int32 { return q.first + int32(len(q.slots)) - 1 }
 
 // Len is the number of questions whose answers have not left.
 func (q *Queue[T]) Len() int { return len(q.slots) }
@@ -48,9 +49,6 @@ func (q *Queue[T]) Note(number int32) *T {
 	}
 	return nil
 }
-
-// IsNewest tells whether nothing was asked after number.
-func (q *Queue[T]) IsNewest(number int32) bool { return len(q.slots) > 0 && number == q.newest() }
 
 func (q *Queue[T]) open(number int32) *slot[T] {
 	if i := int64(number - q.first); i >= 0 && i < int64(len(q.slots)) && !q.slots[i].answered {

@@ -25,6 +25,7 @@ import (
 	"github.com/dserver/dserver/rpc/filter/snappy"
 	"github.com/dserver/dserver/rpc/filter/zstd"
 	"github.com/dserver/dserver/rpc/proto"
+	"github.com/dserver/dserver/rpc/proto/http"
 	"github.com/dserver/dserver/rpc/proto/json"
 	"github.com/dserver/dserver/rpc/proto/jsonrpc"
 	"github.com/dserver/dserver/rpc/proto/pb"
@@ -56,6 +57,7 @@ func protocols() []protocol {
 		{name: "pb-classic", factory: pb.New, classic: pb.Options{Classic: true}.New},
 		{name: "json", factory: json.New, textOnly: true},
 		{name: "json-classic", factory: json.New, classic: json.Options{Classic: true}.New, textOnly: true},
+		{name: "http", factory: http.New, filters: "z"},
 		{name: "jsonrpc", factory: jsonrpc.New, codecs: "j", filters: "-", noPush: true},
 	}
 }

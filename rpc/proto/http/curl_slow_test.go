@@ -53,7 +53,7 @@ func TestCurlReachesEveryCall(t *testing.T) {
 		{"6", []string{s.url("/sum"), "--json", "[1,2,3]"}},
 		{`"a"`, []string{s.url("/echo"), "-H", "Content-Type:", "--data", `"a"`}},
 		{"a=b+c", []string{s.url("/form"), "--data-urlencode", "a=b c"}},
-		{`{"a":"b c"}`, []string{s.url("/form"), "--get", "--data-urlencode", "a=b c"}},
+		{`{"a":["b c"]}`, []string{s.url("/form"), "--get", "--data-urlencode", "a=b c"}},
 		{`"acme y"`, []string{s.url("/meta?x=%20y"), "-X", "POST", "-H", "x-tenant: acme"}},
 		{`{"code":404,"msg":"Not Found","cause":""} 404`, []string{s.url("/none"), "-w", code}},
 		{`{"code":1001,"msg":"code 1001","cause":"as asked"} 422`, []string{s.url("/fail"), "-w", code}},
@@ -73,7 +73,7 @@ func TestCurlReachesEveryCall(t *testing.T) {
 		}
 	}
 	head := curl(t, "--head", s.url("/form?a=b"))
-	if !strings.HasPrefix(head, "HTTP/1.1 200 OK\r\n") || !strings.Contains(head, "Content-Length: 9\r\n") {
+	if !strings.HasPrefix(head, "HTTP/1.1 200 OK\r\n") || !strings.Contains(head, "Content-Length: 11\r\n") {
 		t.Errorf("got %q", head)
 	}
 	tooBig := curl(t, s.url("/echo"), "--json", "@"+write("big", strings.Repeat("x", 2<<20)), "-H", "Expect: 100-continue",

@@ -18,40 +18,13 @@ import (
 
 	"github.com/dserver/dserver/rpc"
 	"github.com/dserver/dserver/rpc/codec"
+	"github.com/dserver/dserver/rpc/codec/form"
 	"github.com/dserver/dserver/rpc/filter"
 	gzipfilter "github.com/dserver/dserver/rpc/filter/gzip"
 	"github.com/dserver/dserver/rpc/proto"
 	"github.com/dserver/dserver/rpc/proto/http"
 	"github.com/dserver/dserver/rpc/status"
 )
-
-// formCodec reads queries into maps.
-type formCodec struct{}
-
-func (formCodec) ID() byte     { return codec.IDForm }
-func (formCodec) Name() string { return "form" }
-
-func (formCodec) Marshal(v any) ([]byte, error) {
-	values := url.Values{}
-	m, _ := v.(map[string]string)
-	for name, value := range m {
-		values.Set(name, value)
-	}
-	return []byte(values.Encode()), nil
-}
-
-func (formCodec) Unmarshal(b []byte, v any) error {
-	values, err := url.ParseQuery(string(b))
-	m, ok := v.(*map[string]string)
-	if err != nil || !ok {
-		return errors.Join(err, errors.New("a form is a map"))
-	}
-	*m = map[string]string{}
-	for name := range values {
-		(*m)[name] = values.Get(name)
-	}
-	return nil
-}
 
 // text collects what is logged.
 type text struct {
@@ -81,14 +54,14 @@ type server struct {
 	noted   chan string   // what was pushed
 }
 
-func config(t testing.TB, form proto.Factory, log io.Writer) rpc.Config {
+func config(t testing.TB, factory proto.Factory, log io.Writer) rpc.Config {
 	t.Helper()
 	gzip, err := gzipfilter.New(gzipfilter.Default)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return rpc.Config{
-		Proto: form, Codecs: []codec.Codec{codec.JSON{}, formCodec{}}, Filters: []filter.Filter{gzip},
+		Proto: factory, Codecs: []codec.Codec{codec.JSON{}, form.Codec{}}, Filters: []filter.Filter{gzip},
 		Logger: slog.New(slog.NewTextHandler(log, nil)),
 	}
 }
@@ -135,7 +108,7 @@ func (s *server) routes(t testing.TB) {
 			}
 			return sum, nil
 		}),
-		rpc.Handle(s.Endpoint, "/form", func(_ rpc.Context, m map[string]string) (map[string]string, error) { return m, nil }),
+		rpc.Handle(s.Endpoint, "/form", func(_ rpc.Context, pairs url.Values) (url.Values, error) { return pairs, nil }),
 		rpc.Handle(s.Endpoint, "/meta", func(ctx rpc.Context, _ any) (string, error) {
 			ctx.SetMeta("X-Answer", "42")
 			return ctx.Meta("X-Tenant") + ctx.Meta("x"), nil
@@ -264,8 +237,8 @@ func TestClientOfNetHTTP(t *testing.T) {
 		{"POST", "/sum", "[1,2,3]", []string{"Content-Type", "application/json"}, 200, "6", jsonType},
 		{"POST", "/form", "a=b+c", []string{"Content-Type", "application/x-www-form-urlencoded"}, 200, "a=b+c",
 			"application/x-www-form-urlencoded;charset=utf-8"},
-		{"POST", "/form", "a=b+c", []string{"Content-Type", "application/x-www-form-urlencoded", "Accept", "application/json"}, 200, `{"a":"b c"}`, jsonType},
-		{"GET", "/form?a=b+c&d=%C3%A9", "", nil, 200, `{"a":"b c","d":"é"}`, jsonType},
+		{"POST", "/form", "a=b+c", []string{"Content-Type", "application/x-www-form-urlencoded", "Accept", "application/json"}, 200, `{"a":["b c"]}`, jsonType},
+		{"GET", "/form?a=b+c&d=%C3%A9", "", nil, 200, `{"a":["b c"],"d":["é"]}`, jsonType},
 		{"GET", "/form?a=b", "", []string{"Accept", "application/x-www-form-urlencoded"}, 200, "a=b", "application/x-www-form-urlencoded;charset=utf-8"},
 		{"HEAD", "/form?a=b+c", "", nil, 200, "", jsonType},
 		{"POST", "/meta?x=%20y", "", []string{"X-Tenant", "t", "X-Real-IP", "1.1.1.1"}, 200, `"t y"`, jsonType},

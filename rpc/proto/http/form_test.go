@@ -199,5 +199,10 @@ func TestCodecWithoutATypeInClassicForm(t *testing.T) {
 		if !strings.Contains(call, "\r\nContent-Type: text/plain;charset=utf-8\r\n") || !strings.Contains(reply, "\r\nContent-Type: text/plain\r\n") {
 			t.Errorf("got %q and %q", call, reply)
 		}
+		for _, kind := range []message.Type{message.Call, message.Reply} {
+			if err := s.p.Pack(&message.Message{Seq: 1, Type: kind, Method: "/a", Codec: codec, Body: []byte("1")}); err == nil {
+				t.Errorf("a body of codec %d is written", codec)
+			}
+		}
 	}
 }

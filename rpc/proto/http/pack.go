@@ -99,7 +99,9 @@ func (p *Proto) appendRequest(m *message.Message) error {
 	if _, ok := p.stream.Filters.Lookup(filter.IDGzip); ok || p.options.Classic {
 		fields = append(fields, field{"Accept-Encoding", gzipName})
 	}
-	fields = p.appendType(fields, m.Codec, "text/plain;charset=utf-8")
+	if fields, err = p.appendType(fields, m, "text/plain;charset=utf-8"); err != nil {
+		return err
+	}
 	first := nethttp.MethodPost + " " + target + " HTTP/1.1"
 	return p.appendFrame(m, frame{first, fields, m.Body, m.Filters, false})
 }
@@ -114,20 +116,23 @@ func (p *Proto) numbers(m *message.Message, seq int32) []field {
 	return []field{{name, strconv.Itoa(int(m.Type))}, {"X-Seq", strconv.Itoa(int(seq))}}
 }
 
-// appendType says what the body is. Older writers say something of every body.
-func (p *Proto) appendType(fields []field, id byte, otherwise string) []field {
-	name := mediaType(id)
+// appendType says what the body is. Older writers say that what they have no type for
+// is a text, which it can be while there is nothing of it.
+func (p *Proto) appendType(fields []field, m *message.Message, otherwise string) ([]field, error) {
+	name := mediaType(m.Codec)
 	switch {
 	case name != "":
 		name += ";charset=utf-8"
+	case p.options.Classic && len(m.Body) > 0:
+		return fields, fmt.Errorf("older peers have no type of content for codec %d", m.Codec)
 	case p.options.Classic:
 		name = otherwise
-	case id != 0:
-		name = customType + strconv.Itoa(int(id))
+	case m.Codec != 0:
+		name = customType + strconv.Itoa(int(m.Codec))
 	default:
-		return fields
+		return fields, nil
 	}
-	return append(fields, field{"Content-Type", name})
+	return append(fields, field{"Content-Type", name}), nil
 }
 
 // frame is what a message is written as.

@@ -89,10 +89,11 @@ func (p *Proto) appendReply(m *message.Message, a *asker, last bool) error {
 	case kin:
 		fields = append(p.numbers(m, a.seq), field{"Server", ourAgent})
 	}
+	var err error
 	if m.Status != nil {
 		fields = append(fields, field{"Content-Type", "application/json"})
-	} else {
-		fields = p.appendType(fields, m.Codec, "text/plain")
+	} else if fields, err = p.appendType(fields, m, "text/plain"); err != nil {
+		return err
 	}
 	return p.appendFrame(m, frame{first, fields, body, filters, a.bare})
 }

@@ -58,6 +58,7 @@ func protocols() []protocol {
 		{name: "json", factory: json.New, textOnly: true},
 		{name: "json-classic", factory: json.New, classic: json.Options{Classic: true}.New, textOnly: true},
 		{name: "http", factory: http.New, filters: "z"},
+		{name: "http-classic", factory: http.New, classic: http.Options{Classic: true}.New, codecs: "jfxsp", filters: "z"},
 		{name: "jsonrpc", factory: jsonrpc.New, codecs: "j", filters: "-", noPush: true},
 	}
 }

@@ -4,7 +4,8 @@
 // links lead somewhere; the Chinese pages have the same code as the English ones.
 //
 // In a page, a block of sh is commands, and a block of text right behind it is
-// what they print, whatever the numbers.
+// what they print, whatever the numbers. A block of wire is bytes and the message that
+// they are, in the notation that wire.md explains.
 //
 // Nobody imports it.
 package docs

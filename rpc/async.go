@@ -15,16 +15,18 @@ type Async struct {
 // Go is [Session.Call] on a goroutine of its own. res must not be used before the call
 // is done.
 func (s *Session) Go(ctx context.Context, method string, req, res any, opts ...CallOption) *Async {
-	return s.e.async(func() error { return s.Call(ctx, method, req, res, opts...) })
+	return s.e.Async(func() error { return s.Call(ctx, method, req, res, opts...) })
 }
 
 // Go is [Client.Call] on a goroutine of its own. res must not be used before the call
 // is done.
 func (c *Client) Go(ctx context.Context, method string, req, res any, opts ...CallOption) *Async {
-	return c.e.async(func() error { return c.Call(ctx, method, req, res, opts...) })
+	return c.e.Async(func() error { return c.Call(ctx, method, req, res, opts...) })
 }
 
-func (e *Endpoint) async(call func() error) *Async {
+// Async makes a call of any kind on a goroutine of its own, for which Close waits as for
+// a handler.
+func (e *Endpoint) Async(call func() error) *Async {
 	a := &Async{done: make(chan struct{})}
 	started := time.Now()
 	e.workers.run(func() {

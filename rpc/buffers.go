@@ -2,24 +2,32 @@ package rpc
 
 import "sync"
 
-// Buffers above this size are left to the garbage collector: one huge message
-// must not pin its memory for ever.
-const maxPooledBuffer = 64 << 10
+const (
+	minPooledBuffer = 1 << 10
+	// Buffers above this size are left to the garbage collector: one huge message
+	// must not pin its memory for ever.
+	maxPooledBuffer = 64 << 10
+)
 
-// bufferPool keeps byte buffers for frames and batches.
+// buffer is bytes that are used again. It is a pointer everywhere: putting a slice into
+// a pool would allocate its header each time.
+type buffer struct{ b []byte }
+
+// bufferPool keeps buffers for frames and batches.
 type bufferPool struct{ pool sync.Pool }
 
 // get gives an empty buffer.
-func (p *bufferPool) get() []byte {
-	if b, ok := p.pool.Get().(*[]byte); ok {
-		return (*b)[:0]
+func (p *bufferPool) get() *buffer {
+	if b, ok := p.pool.Get().(*buffer); ok {
+		b.b = b.b[:0]
+		return b
 	}
-	return make([]byte, 0, 1024)
+	return &buffer{make([]byte, 0, minPooledBuffer)}
 }
 
 // put takes a buffer back; the caller must not use it any more.
-func (p *bufferPool) put(b []byte) {
-	if cap(b) >= 1024 && cap(b) <= maxPooledBuffer {
-		p.pool.Put(&b)
+func (p *bufferPool) put(b *buffer) {
+	if cap(b.b) >= minPooledBuffer && cap(b.b) <= maxPooledBuffer {
+		p.pool.Put(b)
 	}
 }

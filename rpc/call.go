@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -24,7 +25,7 @@ func (s *Session) Call(ctx context.Context, method string, req, res any, opts ..
 	return s.call(ctx, method, req, res, &o)
 }
 
-func (s *Session) call(ctx context.Context, method string, req, res any, o *callOptions) error {
+func (s *Session) call(ctx context.Context, method string, req, res any, o *callOptions) (err error) {
 	if limit := s.e.config.CallTimeout; limit > 0 {
 		if _, has := ctx.Deadline(); !has {
 			var cancel context.CancelFunc
@@ -37,6 +38,7 @@ func (s *Session) call(ctx context.Context, method string, req, res any, o *call
 		return err
 	}
 	defer s.work.done()
+	defer func() { c.end(err) }()
 	if err := s.fillRequest(&c.passage, o); err != nil {
 		return err
 	}
@@ -87,13 +89,14 @@ func (s *Session) Push(ctx context.Context, method string, body any, opts ...Cal
 }
 
 // push waits for room in the queue as writer.write does.
-func (s *Session) push(ctx context.Context, wait time.Duration, method string, body any, o *callOptions) error {
+func (s *Session) push(ctx context.Context, wait time.Duration, method string, body any, o *callOptions) (err error) {
 	p := passage{Context: ctx, session: s, method: method, value: body}
 	p.m.Type, p.m.Method = message.Push, method
 	if err := s.begin(); err != nil {
 		return err
 	}
 	defer s.work.done()
+	defer func() { p.end(err) }()
 	if err := s.fillRequest(&p, o); err != nil {
 		return err
 	}
@@ -167,16 +170,56 @@ func (s *Session) codecFor(asked byte) byte {
 
 // send encodes and writes m. Its error is a status.
 func (s *Session) send(ctx context.Context, wait time.Duration, m *message.Message) error {
+	if s.enc.framer == nil {
+		return s.sendPacked(ctx, wait, m)
+	}
 	frame := s.e.bufs.get()
-	frame, err := s.enc.append(frame, m)
-	if err != nil {
-		s.e.bufs.put(frame)
+	defer s.e.bufs.put(frame)
+	var err error
+	if frame.b, err = s.enc.append(frame.b, m); err != nil {
 		return status.Newf(status.WriteFailed, "%w", err)
 	}
-	err = s.out.write(ctx, wait, frame)
-	s.e.bufs.put(frame)
+	err = s.out.write(ctx, wait, frame.b)
+	return writeEnded(err)
+}
+
+// sendPacked is send for a Proto that packs. Messages go out in the order in which
+// they were packed, so that the Proto can say which of them goes first: all waiting is
+// done before.
+func (s *Session) sendPacked(ctx context.Context, wait time.Duration, m *message.Message) error {
+	if err := s.out.awaitRoom(ctx, wait); err != nil {
+		return writeEnded(err)
+	}
+	var drive bool
+	var ended error
+	err := s.enc.pack(m, func(frame []byte) { drive, ended = s.out.enqueue(frame) })
+	if drive {
+		s.out.drive()
+	}
+	if err != nil {
+		return status.Newf(status.WriteFailed, "%w", err)
+	}
+	return writeEnded(ended)
+}
+
+// interim is proto.Stream.Interim. It waits until what is packed right now is queued.
+func (s *Session) interim(b []byte) {
+	s.enc.mu.Lock()
+	err := s.out.write(context.Background(), waitNever, b)
+	s.enc.mu.Unlock()
+	if errors.Is(err, errFull) {
+		s.log().Warn("closing session", "error", err)
+		s.end(err)
+	}
+}
+
+// writeEnded gives the status of a write that returned err.
+func writeEnded(err error) error {
 	if _, isStatus := err.(*status.Status); err == nil || isStatus {
 		return err
+	}
+	if errors.Is(err, errFull) { // the session goes on
+		return status.Newf(status.Overloaded, "%w", err).WithRetry()
 	}
 	return connectionClosed(err, true)
 }
@@ -187,7 +230,7 @@ func (s *Session) readReply(c *call, res any, o *callOptions) error {
 		return c.err
 	}
 	p := &c.reply
-	p.Context, p.session, p.method = c.Context, s, c.method
+	p.Context, p.session, p.method, p.request = c.Context, s, c.method, &c.passage
 	if o.replyMeta != nil {
 		*o.replyMeta = p.m.Meta
 	}

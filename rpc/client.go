@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dserver/dserver/rpc/status"
@@ -18,6 +19,7 @@ type Client struct {
 	e       *Endpoint
 	address string
 	options clientOptions
+	pending atomic.Int64 // calls and pushes under way
 
 	mu      sync.Mutex
 	current *link    // where calls go; nil while there is none
@@ -57,6 +59,20 @@ func (c *Client) Address() string { return c.address }
 // Attributes are those of every session that the client has in the course of time.
 func (c *Client) Attributes() *Attributes { return &c.attributes }
 
+// Session is the one over which calls go now, if there is one.
+func (c *Client) Session() (*Session, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.usable(); l != nil {
+		return l.s, true
+	}
+	return nil, false
+}
+
+// Pending is how many calls and pushes of the client are under way, those too that wait
+// for a connection.
+func (c *Client) Pending() int { return int(c.pending.Load()) }
+
 // Call is [Session.Call] on the client's session. A call that was certainly not
 // executed because its session ended is made again on a new one, as is one that
 // is [Idempotent]. 105 means that there is no connection to be had.
@@ -75,6 +91,8 @@ func (c *Client) Push(ctx context.Context, method string, body any, opts ...Call
 const mostTries = 5
 
 func (c *Client) do(ctx context.Context, o *callOptions, f func(*Session) error) error {
+	c.pending.Add(1)
+	defer c.pending.Add(-1)
 	for try := 1; ; try++ {
 		l, err := c.acquire(ctx)
 		if err != nil {

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"time"
 )
@@ -59,6 +60,10 @@ func (s *Session) onQuiet() {
 // wait for the same from the peer. Closing at once could destroy what the peer
 // has not read yet, because a socket with unread bytes is reset.
 func (s *Session) closeWrite() {
+	if s.hungUp.Load() {
+		s.end(io.EOF)
+		return
+	}
 	if c, ok := s.conn.(interface{ CloseWrite() error }); ok && c.CloseWrite() == nil {
 		return
 	}

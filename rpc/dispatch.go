@@ -30,16 +30,20 @@ func (s *Session) dispatch(m *message.Message) error {
 		return &frameError{fmt.Errorf("message type %d (%v) has no business in a session", m.Type, m.Type)}
 	}
 	if m.Refusal != nil {
-		s.refuse(s.e.hooks, m, m.Refusal)
+		s.refuse(s.newInbound(m), m.Refusal)
 		return nil
 	}
 	if m.Type == message.Push && strings.HasPrefix(m.Method, reservedPrefix) {
 		s.control(m)
 		return nil
 	}
+	if s.traits.InOrder {
+		// Such a peer sends ahead without numbers, and does not expect to be refused for it.
+		s.lane.awaitRoom(s.e.limits.SessionHandlers, s.ctx.Done())
+	}
 	in := s.newInbound(m)
 	if st := s.receive(in); st != nil {
-		s.refuse(in.hooks(), &in.m, st)
+		s.refuse(in, st)
 	}
 	return nil
 }
@@ -149,26 +153,36 @@ func (in *inbound) keep() {
 	if timeout > 0 {
 		in.Context, in.cancel = context.WithTimeout(parent, timeout)
 	} else {
-		in.Context, in.cancel = context.WithCancel(parent)
+		in.lazy.parent = parent
+		in.Context = &in.lazy
 	}
 }
 
 // refuse answers a CALL and drops a PUSH. A peer that sends more than it reads
 // answers of ends its session.
-func (s *Session) refuse(h *hooks, m *message.Message, st *status.Status) {
+func (s *Session) refuse(in *inbound, st *status.Status) {
+	defer in.end(st)
+	if in.push() {
+		s.noteDropped(in.method, st)
+		return
+	}
 	if st.Code == status.Overloaded {
 		s.e.counters.overloads.Add(1)
 	}
-	if m.Type == message.Push {
-		s.e.counters.droppedPushes.Add(1)
-		s.e.warns.log(s.log(), "push dropped", "method", m.Method, "status", st.Error())
-		return
-	}
-	p := passage{Context: s.ctx, session: s, method: m.Method}
-	p.m = message.Message{Type: message.Reply, Seq: m.Seq, Status: st, Filters: m.Filters}
-	err := s.writeReply(&p, h, waitNever)
+	p := passage{Context: s.ctx, session: s, method: in.method, request: &in.passage}
+	p.m = message.Message{Type: message.Reply, Seq: in.m.Seq, Status: st, Filters: in.m.Filters}
+	err := s.writeReply(&p, in.hooks(), waitNever)
 	if errors.Is(err, errFull) {
 		s.log().Warn("closing session", "error", err)
 		s.end(err)
 	}
+}
+
+// noteDropped counts a PUSH that no handler gets.
+func (s *Session) noteDropped(method string, st *status.Status) {
+	if st.Code == status.Overloaded {
+		s.e.counters.overloads.Add(1)
+	}
+	s.e.counters.droppedPushes.Add(1)
+	s.e.warns.log(s.log(), "push dropped", "method", method, "status", st.Error())
 }

@@ -26,6 +26,30 @@
 // bodies by a codec (codec); filters (filter) may change them on the way, compress
 // them for example, and they travel over a transport (transport).
 //
+// # Routes
+//
+// [Handle] and [HandlePush] register a function under a name, [Registrar].Register
+// the methods of a type, [HandleUnknownCall] and [HandleUnknownPush] what has no route.
+// A [Group] gives routes a prefix and plugins in common. Config.Mapper makes names of
+// those in Go: paths, or names with dots.
+//
+// # Plugins
+//
+// A [Plugin] has hooks: interfaces of one method each, called in the life of an
+// endpoint (BeforeNewEndpoint to AfterCloseEndpoint), of a connection (BeforeDial to
+// AfterDisconnect), and of a message that goes out (BeforeWriteCall to AfterWritePush)
+// or comes in (BeforeReadHeader to AfterReadReplyBody). They are found once, when a
+// plugin is registered; a hook that panics has failed, nothing else. Those that come
+// with this module are in packages below plugin.
+//
+// # Sessions
+//
+// A session is set up first: its handshake, then [AfterDial] or [AfterAccept], to which
+// it belongs alone until they return; see [EarlySession]. Then it works: calls and
+// pushes go both ways. It may be given an id, by which [Endpoint.Session] finds it, and
+// [Attributes]; a [Client] takes both along when it dials again. It ends by Close of
+// either side, at its age, or with its connection; Err says why.
+//
 // # Promises
 //
 //   - A call ends with its reply, its deadline, its cancellation or the end of

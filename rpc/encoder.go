@@ -13,38 +13,42 @@ import (
 type encoder struct {
 	framer proto.Framer // nil: the Proto packs into memory, one message at a time
 
-	mu     sync.Mutex
+	mu     sync.Mutex // held until what was packed is queued
 	proto  proto.Proto
 	memory *bytes.Buffer
 }
 
-// append appends the frame of m to dst. Users' protocols run in here.
+// append appends the frame of m to dst, by a Framer. Users' protocols run in here.
 func (e *encoder) append(dst []byte, m *message.Message) (out []byte, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			out, err = dst, fmt.Errorf("protocol panicked: %v", v)
+			out, err = dst, panicked(v)
 		}
 	}()
-	if e.framer != nil {
-		return e.framer.AppendFrame(dst, m)
-	}
-	return e.pack(dst, m)
+	return e.framer.AppendFrame(dst, m)
 }
 
-func (e *encoder) pack(dst []byte, m *message.Message) ([]byte, error) {
+// pack has m packed by any other Proto, and queued before the next one is packed.
+func (e *encoder) pack(m *message.Message, queue func(frame []byte)) (err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	defer func() {
+		if v := recover(); v != nil {
+			err = panicked(v)
+		}
 		if e.memory.Cap() > maxPooledBuffer {
 			*e.memory = bytes.Buffer{}
 		}
 	}()
 	e.memory.Reset()
 	if err := e.proto.Pack(m); err != nil {
-		return dst, err
+		return err
 	}
-	return append(dst, e.memory.Bytes()...), nil
+	queue(e.memory.Bytes())
+	return nil
 }
+
+func panicked(v any) error { return fmt.Errorf("protocol panicked: %v", v) }
 
 // useMemory gives the writer that a Proto shall be made with.
 func (e *encoder) useMemory() *bytes.Buffer {

@@ -2,6 +2,9 @@ package rpc_test
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -109,3 +112,26 @@ func (uselessCodec) ID() byte                    { return 'U' }
 func (uselessCodec) Name() string                { return "useless" }
 func (uselessCodec) Marshal(any) ([]byte, error) { return nil, errors.New("it must not be used") }
 func (uselessCodec) Unmarshal([]byte, any) error { return errors.New("it must not be used") }
+
+// A program that sends what it reads from a pipe closes its side when that ends.
+func TestPeerThatHasClosedItsSideIsAnswered(t *testing.T) {
+	b := newBed(t, rpc.Config{Proto: newFussyProto(proto.Traits{HalfClose: true})}, rpc.Config{}, "tcp://127.0.0.1:0")
+	g := newGate(t, b.server)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(b.address, "tcp://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintln(conn, `{"seq":1,"type":1,"method":"/gate"}`)
+	within(t, 10*time.Second, "the handler runs", g.entered)
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the server knows", func() bool { return len(b.server.Sessions()) == 0 })
+	close(g.open)
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.Contains(string(answer), `"seq":1`) {
+		t.Errorf("got %q, %v", answer, err)
+	}
+	eventually(t, "the session is over", func() bool { return b.server.Stats().Sessions == 0 })
+}

@@ -28,17 +28,21 @@ func (in *inbound) watch() {
 // run is the whole life of a handler call.
 func (in *inbound) run() {
 	defer in.finish()
-	if in.Err() != nil {
+	if in.failure = in.Err(); in.failure != nil {
 		return // too late to start
 	}
 	result, err := in.invoke()
-	if in.push() {
-		if err != nil {
-			in.session.log().Warn("push handler failed", failure(err, "method", in.method)...)
-		}
+	in.failure = err
+	if !in.push() {
+		in.reply(result, err)
 		return
 	}
-	in.reply(result, err)
+	// Under a flood of them a line for each would be a second flood.
+	if st, ok := status.From(err); ok && st != nil && st.Code == status.Overloaded {
+		in.session.noteDropped(in.method, st)
+	} else if err != nil {
+		in.session.log().Warn("push handler failed", failure(err, "method", in.method)...)
+	}
 }
 
 func (in *inbound) finish() {
@@ -49,7 +53,8 @@ func (in *inbound) finish() {
 	if !in.push() && errors.Is(in.Err(), context.DeadlineExceeded) {
 		in.timeOut()
 	}
-	in.cancel()
+	in.endContext()
+	in.end(in.failure)
 	s := in.session
 	s.running.remove(in)
 	s.e.release(s, in.route, in.size)
@@ -120,28 +125,39 @@ func (in *inbound) sent(err error) {
 // abandon ends the handler's context for a caller that does not wait any more.
 func (in *inbound) abandon() {
 	in.answered.Store(true)
-	in.cancel()
+	in.endContext()
+}
+
+func (in *inbound) endContext() {
+	if in.cancel != nil {
+		in.cancel()
+	} else {
+		in.lazy.end()
+	}
 }
 
 // statusOf gives what a caller is told of the error of a handler or of a hook; nil is
 // success.
-func (in *inbound) statusOf(err error) *status.Status {
+func (p *passage) statusOf(err error) *status.Status {
+	if err == nil {
+		return nil
+	}
 	var bad *decodeError
 	st, isStatus := status.From(err)
 	switch {
-	case err == nil, isStatus && (st == nil || st.Code == status.OK):
+	case isStatus && (st == nil || st.Code == status.OK):
 		return nil
 	case errors.As(err, &bad):
-		return in.session.incident(in.method, status.BadMessage, err)
+		return p.session.incident(p.method, status.BadMessage, err)
 	case isStatus && st.Code >= 100 && st.Code < 200:
 		// The handler's own call failed on another connection: the caller must not
 		// take that for the end of its own.
-		return in.session.incident(in.method, status.BadGateway, err)
+		return p.session.incident(p.method, status.BadGateway, err)
 	case isStatus:
 		return st
-	case errors.Is(err, context.DeadlineExceeded) && in.Err() != nil:
+	case errors.Is(err, context.DeadlineExceeded) && p.Err() != nil:
 		return status.New(status.HandleTimeout, "")
 	default:
-		return in.session.incident(in.method, status.InternalServerError, err)
+		return p.session.incident(p.method, status.InternalServerError, err)
 	}
 }

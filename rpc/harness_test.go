@@ -14,6 +14,7 @@ import (
 
 	"github.com/dserver/dserver/rpc"
 	"github.com/dserver/dserver/rpc/proto"
+	"github.com/dserver/dserver/rpc/proto/http"
 	"github.com/dserver/dserver/rpc/proto/json"
 	"github.com/dserver/dserver/rpc/proto/pb"
 	"github.com/dserver/dserver/rpc/proto/raw"
@@ -77,6 +78,7 @@ func combinations() []combination {
 		{"classic", raw.Options{Classic: true}.New, false},
 		{"pb", pb.New, false},
 		{"json", json.New, true},
+		{"http", http.New, false},
 		{"lines", newLineProto, false},
 	}
 	addresses := []struct {

@@ -141,6 +141,15 @@ func (l list[H]) run(hook string, f func(H) error) (err error) {
 	return nil
 }
 
+// all calls every hook, also after one that failed: it may have to give something back.
+func (l list[H]) all(hook string, f func(H) error) error {
+	var errs []error
+	for i := range l {
+		errs = append(errs, l[i:i+1].run(hook, f))
+	}
+	return errors.Join(errs...)
+}
+
 // note logs the error of a hook that changes nothing.
 func note(log *slog.Logger, hook string, err error) {
 	if err == nil {

@@ -6,7 +6,7 @@ import (
 )
 
 // One function for each hook: it calls those of the list one after the other, and
-// costs a comparison where there are none.
+// costs a comparison where there are none. Where an error changes nothing all are called.
 
 func (h *hooks) runBeforeNewEndpoint(c *Config) error {
 	if len(h.beforeNewEndpoint) == 0 {
@@ -26,14 +26,14 @@ func (h *hooks) runBeforeCloseEndpoint(e *Endpoint) error {
 	if len(h.beforeCloseEndpoint) == 0 {
 		return nil
 	}
-	return h.beforeCloseEndpoint.run("BeforeCloseEndpoint", func(p BeforeCloseEndpoint) error { return p.BeforeCloseEndpoint(e) })
+	return h.beforeCloseEndpoint.all("BeforeCloseEndpoint", func(p BeforeCloseEndpoint) error { return p.BeforeCloseEndpoint(e) })
 }
 
 func (h *hooks) runAfterCloseEndpoint(e *Endpoint, failure error) error {
 	if len(h.afterCloseEndpoint) == 0 {
 		return nil
 	}
-	return h.afterCloseEndpoint.run("AfterCloseEndpoint", func(p AfterCloseEndpoint) error { return p.AfterCloseEndpoint(e, failure) })
+	return h.afterCloseEndpoint.all("AfterCloseEndpoint", func(p AfterCloseEndpoint) error { return p.AfterCloseEndpoint(e, failure) })
 }
 
 func (h *hooks) runAfterRegister(r Route) error {
@@ -68,7 +68,7 @@ func (h *hooks) runAfterDialFail(address string, failure error, redial bool) err
 	if len(h.afterDialFail) == 0 {
 		return nil
 	}
-	return h.afterDialFail.run("AfterDialFail", func(p AfterDialFail) error { return p.AfterDialFail(address, failure, redial) })
+	return h.afterDialFail.all("AfterDialFail", func(p AfterDialFail) error { return p.AfterDialFail(address, failure, redial) })
 }
 
 func (h *hooks) runAfterAccept(s EarlySession) error {
@@ -82,7 +82,7 @@ func (h *hooks) runAfterDisconnect(s BaseSession) error {
 	if len(h.afterDisconnect) == 0 {
 		return nil
 	}
-	return h.afterDisconnect.run("AfterDisconnect", func(p AfterDisconnect) error { return p.AfterDisconnect(s) })
+	return h.afterDisconnect.all("AfterDisconnect", func(p AfterDisconnect) error { return p.AfterDisconnect(s) })
 }
 
 func (h *hooks) runBeforeWriteCall(c WriteCtx) error {
@@ -96,7 +96,7 @@ func (h *hooks) runAfterWriteCall(c WriteCtx) error {
 	if len(h.afterWriteCall) == 0 {
 		return nil
 	}
-	return h.afterWriteCall.run("AfterWriteCall", func(p AfterWriteCall) error { return p.AfterWriteCall(c) })
+	return h.afterWriteCall.all("AfterWriteCall", func(p AfterWriteCall) error { return p.AfterWriteCall(c) })
 }
 
 func (h *hooks) runBeforeWriteReply(c WriteCtx) error {
@@ -110,7 +110,7 @@ func (h *hooks) runAfterWriteReply(c WriteCtx) error {
 	if len(h.afterWriteReply) == 0 {
 		return nil
 	}
-	return h.afterWriteReply.run("AfterWriteReply", func(p AfterWriteReply) error { return p.AfterWriteReply(c) })
+	return h.afterWriteReply.all("AfterWriteReply", func(p AfterWriteReply) error { return p.AfterWriteReply(c) })
 }
 
 func (h *hooks) runBeforeWritePush(c WriteCtx) error {
@@ -124,7 +124,7 @@ func (h *hooks) runAfterWritePush(c WriteCtx) error {
 	if len(h.afterWritePush) == 0 {
 		return nil
 	}
-	return h.afterWritePush.run("AfterWritePush", func(p AfterWritePush) error { return p.AfterWritePush(c) })
+	return h.afterWritePush.all("AfterWritePush", func(p AfterWritePush) error { return p.AfterWritePush(c) })
 }
 
 func (h *hooks) runBeforeReadHeader(c EarlyCtx) error {

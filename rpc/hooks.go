@@ -13,7 +13,8 @@ import (
 // none is refused, and so is one with a hook that would never be called where it is.
 //
 // Lists of hooks run in this order: Config.Plugins, those of groups from the outside
-// in, those of the route, Config.LastPlugins. The first error ends the list. A hook
+// in, those of the route, Config.LastPlugins. The first error ends the list, but not of
+// hooks that learn what has happened or is certain, whose error changes nothing. A hook
 // that panics has failed with a [*HookError]. Hooks are called by many goroutines at
 // once; those of one message one after the other.
 //
@@ -80,7 +81,7 @@ type (
 		AfterAccept(s EarlySession) error
 	}
 	// AfterDisconnect comes once for every session that AfterDial or AfterAccept saw, or
-	// would have. Its error is logged.
+	// would have if nothing had ended the session before. Its error is logged.
 	AfterDisconnect interface {
 		AfterDisconnect(s BaseSession) error
 	}
@@ -93,7 +94,8 @@ type (
 	BeforeWriteCall interface{ BeforeWriteCall(c WriteCtx) error }
 	// AfterWriteCall comes when the call has been written. Its error is logged.
 	AfterWriteCall interface{ AfterWriteCall(c WriteCtx) error }
-	// BeforeWriteReply comes before the result is encoded. Its error is logged. Of the
+	// BeforeWriteReply comes before the result is encoded. Its error is logged, and takes
+	// the place of the result: what hooks have not finished with must not go out. Of the
 	// handler's list, as AfterWriteReply; that of Config for a route that is unknown.
 	BeforeWriteReply interface{ BeforeWriteReply(c WriteCtx) error }
 	// AfterWriteReply comes when the reply has been written. Its error is logged.
@@ -154,6 +156,8 @@ type WriteCtx interface {
 	Body() any               // not encoded yet
 	SetBody(v any)           // replaces it, in hooks before the writing
 	Encode(v any) ([]byte, error)
+	Attributes() *Attributes // what plugins keep with a Call and its Reply, or a Push
+	OnEnd(f func(err error)) // see ReadCtx
 }
 
 // ReadCtx is a message that came in. It is valid until the hook returns.
@@ -171,4 +175,11 @@ type ReadCtx interface {
 	SetRaw(b []byte)        // replaces it, in hooks before the decoding
 	Body() any              // where it was decoded into, a pointer; nil before
 	Decode(b []byte, v any) error
+	Attributes() *Attributes // what plugins keep with a Call and its Reply, or a Push
+	// OnEnd runs f when the exchange is over, the one given last first: a call or push of
+	// ours with the error that its caller gets; one of the peer when its handler has
+	// returned and the reply was written, with the error of the handler or of a hook. A
+	// handler may go on after its context has ended: then its call was answered before,
+	// and AfterWriteReply may come later.
+	OnEnd(f func(err error))
 }

@@ -20,6 +20,7 @@ func (s *Session) ID() string {
 // SetID names the session, after a user for example, so that [Endpoint.Session] finds
 // it. Another session that has the name gives it up and ends in order with
 // [ErrReplaced]. The name stays after the end of the session, whose name it is no more.
+// An empty id gives the name up.
 func (s *Session) SetID(id string) {
 	old := s.e.name(s, id)
 	if old != nil && old != s {
@@ -33,11 +34,16 @@ func (e *Endpoint) name(s *Session, id string) (old *Session) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.forget(s)
-	s.id.Store(&id)
-	old = e.ids[id]
-	if e.sessions[s.number] == s {
-		e.ids[id] = s
+	if id == "" {
+		s.id.Store(nil)
+		return nil
 	}
+	s.id.Store(&id)
+	if e.sessions[s.number] != s {
+		return nil // it has ended and takes nothing from others
+	}
+	old = e.ids[id]
+	e.ids[id] = s
 	return old
 }
 

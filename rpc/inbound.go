@@ -12,8 +12,9 @@ import (
 // inbound is one CALL or PUSH of the peer while a handler works on it; the
 // handler sees it as its Context.
 type inbound struct {
-	passage // its Filters are those of every reply
-	cancel  context.CancelFunc
+	passage                    // its Filters are those of every reply
+	lazy    lazyContext        // its Context, unless it has a deadline
+	cancel  context.CancelFunc // of that one; nil without
 	route   *route
 	started time.Time
 	size    int // of the body, as counted by the endpoint
@@ -21,6 +22,7 @@ type inbound struct {
 	answer   passage     // the reply; the handler may set its metadata and codec
 	added    []byte      // filters of a result besides those of the request
 	answered atomic.Bool // who sets it sends the reply
+	failure  error       // of the handler or of a hook
 	unwatch  func() bool
 }
 

@@ -10,11 +10,35 @@ type lane struct {
 	mu      sync.Mutex
 	queue   []*inbound
 	running bool
+	left    int           // entries that have not ended
+	room    chan struct{} // closed when one ends; nil while nobody waits
+}
+
+// awaitRoom waits until fewer than most entries are left, or done closes.
+func (l *lane) awaitRoom(most int, done <-chan struct{}) {
+	for {
+		l.mu.Lock()
+		if l.left < most {
+			l.mu.Unlock()
+			return
+		}
+		if l.room == nil {
+			l.room = make(chan struct{})
+		}
+		room := l.room
+		l.mu.Unlock()
+		select {
+		case <-room:
+		case <-done:
+			return
+		}
+	}
 }
 
 func (l *lane) enter(in *inbound) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.left++
 	l.queue = append(l.queue, in)
 	if !l.running {
 		l.running = true
@@ -34,5 +58,16 @@ func (l *lane) drain() {
 		l.queue = l.queue[1:]
 		l.mu.Unlock()
 		in.run()
+		l.leave()
+	}
+}
+
+func (l *lane) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.left--
+	if l.room != nil {
+		close(l.room)
+		l.room = nil
 	}
 }

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/status"
@@ -15,6 +16,8 @@ type passage struct {
 	method  string          // the route; that of its CALL for a REPLY
 	m       message.Message // without Body on the way out until it is encoded
 	value   any             // the body as a Go value
+	request *passage        // of a REPLY that has the exchange of its CALL
+	shared  atomic.Pointer[exchange]
 }
 
 var (

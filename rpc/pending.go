@@ -69,6 +69,13 @@ func (p *pending) number() int32 {
 	return p.last
 }
 
+// begun tells whether a number was given.
+func (p *pending) begun() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last != 0
+}
+
 // take removes the call; whoever gets it, not nil, decides how it ends.
 func (p *pending) take(seq int32) *call {
 	p.mu.Lock()

@@ -16,6 +16,10 @@ import (
 func (s *Session) writeReply(p *passage, h *hooks, wait time.Duration) error {
 	if err := h.runBeforeWriteReply(p); err != nil {
 		note(s.log(), "BeforeWriteReply", err)
+		if p.m.Status == nil {
+			// The result is not what the hooks would have made of it: encrypted, say.
+			p.m.Status = p.statusOf(err)
+		}
 	}
 	err := s.sendReply(p, wait)
 	if hookErr := h.runAfterWriteReply(p); hookErr != nil {
@@ -84,7 +88,7 @@ func (in *inbound) timeOut() {
 }
 
 func (in *inbound) fillAnswer(p *passage) {
-	p.Context, p.session, p.method = in.Context, in.session, in.method
+	p.Context, p.session, p.method, p.request = in.Context, in.session, in.method, &in.passage
 	p.m.Type, p.m.Seq = message.Reply, in.m.Seq
 }
 
@@ -110,8 +114,9 @@ func (in *inbound) replyCodec() byte {
 		return only
 	}
 	codecs := in.session.e.codecs
-	if id, err := strconv.ParseUint(in.m.Meta.Value(metaAccept), 10, 8); err == nil {
-		if _, ok := codecs.Lookup(byte(id)); ok {
+	if accepted, ok := in.m.Meta.Lookup(metaAccept); ok {
+		id, err := strconv.ParseUint(accepted, 10, 8)
+		if _, ok := codecs.Lookup(byte(id)); err == nil && ok {
 			return byte(id)
 		}
 	}

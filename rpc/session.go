@@ -47,6 +47,7 @@ type Session struct {
 
 	goingAway  chan struct{} // closed when the peer said so
 	saidGoaway atomic.Bool   // we did
+	hungUp     atomic.Bool   // the peer has closed its side
 	ready      chan struct{} // closed when it works or will not; nil if it did from the start
 	refusal    error         // why it will not; set before ready closes
 	mu         sync.Mutex    // guards grace, goingAway, final, reason and age
@@ -109,17 +110,20 @@ func (s *Session) setUpProto() {
 	conn := patientConn{Conn: s.conn, patience: limits.FrameTime, heard: &s.heard}
 	source, buffered := newStreamReader(conn, limits.Message)
 	memory := s.enc.useMemory()
-	stream.Reader, stream.Writer = buffered, memory
+	stream.Reader, stream.Writer, stream.Interim = buffered, memory, s.interim
 	p := s.e.config.Proto(stream)
 	if particular, ok := p.(proto.Particular); ok {
 		s.traits = particular.Traits()
 	}
+	s.enc.proto = p
 	if f, ok := p.(proto.Framer); ok {
-		s.enc.framer = f
+		if !s.traits.InOrder {
+			s.enc.framer = f
+		}
 		s.read = newFrameReader(conn, f, limits.Message)
 		return
 	}
-	s.enc.proto, source.proto = p, p
+	source.proto = p
 	s.read = source
 }
 
@@ -224,8 +228,12 @@ func (s *Session) refuseSetUp(err error) {
 		s.readEnded(err)
 		return
 	}
-	s.log().Warn("closing session: it cannot be set up", failure(err)...)
-	s.finish()
+	s.e.warns.log(s.log(), "closing session: it cannot be set up", failure(err)...)
+	s.giveReason(err)
+	if s.calls.begun() {
+		s.finish() // the peer shall read what we said
+	}
+	s.end(err)
 }
 
 // readAll reads until the connection ends.
@@ -245,8 +253,11 @@ func (s *Session) readAll() {
 		switch {
 		case err != nil && m.Refusal != nil && m.Type == message.Call:
 			s.noteBadFrame(err)
-			s.refuse(s.e.hooks, &m, m.Refusal)
+			s.refuse(s.newInbound(&m), m.Refusal)
 			s.finish()
+			return
+		case errors.Is(err, io.EOF) && s.traits.HalfClose:
+			s.answerRest()
 			return
 		case err != nil:
 			s.readEnded(err)
@@ -301,6 +312,13 @@ func (s *Session) readEnded(err error) {
 		s.log().Info("connection lost", "error", err)
 	}
 	s.end(err)
+}
+
+// answerRest ends the session in order for a peer that has closed its side.
+func (s *Session) answerRest() {
+	s.hungUp.Store(true)
+	s.Close()
+	<-s.ctx.Done()
 }
 
 func (s *Session) noteBadFrame(err error) {

@@ -26,6 +26,7 @@ func (o Socket) check() error {
 
 // apply fails only for a socket that refuses.
 func (o Socket) apply(conn net.Conn) error {
+	conn = beneath(conn)
 	var errs []error
 	if c, ok := conn.(interface{ SetNoDelay(bool) error }); ok && o.Delay {
 		errs = append(errs, c.SetNoDelay(false))
@@ -47,10 +48,21 @@ func (o Socket) apply(conn net.Conn) error {
 	return nil
 }
 
+// beneath gives the connection that has a socket: what TLS and the like lie on.
+func beneath(conn net.Conn) net.Conn {
+	for {
+		wrapper, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return conn
+		}
+		conn = wrapper.NetConn()
+	}
+}
+
 // ControlFD calls f with the descriptor of the connection, which stays open and is f's
 // only until it returns. It fails with errors.ErrUnsupported if there is none.
 func (s *Session) ControlFD(f func(fd uintptr)) error {
-	c, ok := s.conn.(syscall.Conn)
+	c, ok := beneath(s.conn).(syscall.Conn)
 	if !ok {
 		return fmt.Errorf("cannot use the descriptor of a %T: %w", s.conn, errors.ErrUnsupported)
 	}

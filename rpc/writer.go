@@ -28,7 +28,7 @@ type writer struct {
 	ended func()       // called once after finish, when all is written
 
 	mu        sync.Mutex
-	queue     []byte        // frames that wait for the batch
+	queue     *buffer       // frames that wait for the batch; nil is none
 	writing   bool          // somebody carries the batch
 	err       error         // set: nothing more is taken
 	finishing bool          // nothing more is taken, the rest is written
@@ -50,22 +50,48 @@ const (
 // until ctx ends, and no longer than wait if that is positive.
 func (w *writer) write(ctx context.Context, wait time.Duration, frame []byte) error {
 	w.mu.Lock()
-	if err := w.admit(ctx, wait); err != nil {
-		w.mu.Unlock()
-		return err
+	err := w.admit(ctx, wait)
+	drive := err == nil && w.add(frame)
+	w.mu.Unlock()
+	if drive {
+		w.drive()
+	}
+	return err
+}
+
+// awaitRoom only waits as write does.
+func (w *writer) awaitRoom(ctx context.Context, wait time.Duration) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.admit(ctx, wait)
+}
+
+// enqueue takes a frame without waiting, for who had room just now. With drive the
+// caller must call it.
+func (w *writer) enqueue(frame []byte) (drive bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.err != nil:
+		return false, w.err
+	case w.finishing:
+		return false, net.ErrClosed
+	}
+	return w.add(frame), nil
+}
+
+// add queues a frame and tells whether the caller has to drive; the lock is held.
+func (w *writer) add(frame []byte) bool {
+	if len(frame) == 0 {
+		return false
 	}
 	if w.queue == nil {
 		w.queue = w.bufs.get()
 	}
-	w.queue = append(w.queue, frame...)
-	if w.writing {
-		w.mu.Unlock()
-		return nil
-	}
+	w.queue.b = append(w.queue.b, frame...)
+	drive := !w.writing
 	w.writing = true
-	w.mu.Unlock()
-	w.drive()
-	return nil
+	return drive
 }
 
 // admit waits for room. It is called with the lock held and returns with it.
@@ -77,9 +103,9 @@ func (w *writer) admit(ctx context.Context, wait time.Duration) error {
 			return w.err
 		case w.finishing:
 			return net.ErrClosed
-		case len(w.queue) < w.most:
+		case w.waiting() < w.most:
 			return nil
-		case wait == waitNever && len(w.queue) < 2*w.most:
+		case wait == waitNever && w.waiting() < 2*w.most:
 			return nil
 		case wait == waitNever:
 			return errFull
@@ -109,11 +135,19 @@ func (w *writer) admit(ctx context.Context, wait time.Duration) error {
 	}
 }
 
+// waiting is the size of the queue; the lock is held.
+func (w *writer) waiting() int {
+	if w.queue == nil {
+		return 0
+	}
+	return len(w.queue.b)
+}
+
 // drive writes batches on the caller's goroutine as long as the socket takes
 // them at once, and not for ever: a caller has its own reply to wait for.
 func (w *writer) drive() {
 	if w.try == nil {
-		w.spawn(func() { w.flush(nil) })
+		w.spawnFlush(nil, 0)
 		return
 	}
 	const mostRounds = 4
@@ -126,26 +160,31 @@ func (w *writer) drive() {
 		if batch == nil {
 			return
 		}
-		n, err := w.try.TryWrite(batch)
+		n, err := w.try.TryWrite(batch.b)
 		if err != nil {
 			w.bufs.put(batch)
 			w.broken(err)
 			return
 		}
-		if n < len(batch) {
-			w.spawn(func() { w.flush(batch[n:]) })
+		if n < len(batch.b) {
+			w.spawnFlush(batch, n)
 			return
 		}
 		w.bufs.put(batch)
 	}
-	w.spawn(func() { w.flush(nil) })
+	w.spawnFlush(nil, 0)
 }
 
-// flush writes rest and then batches until there is nothing left.
-func (w *writer) flush(rest []byte) {
-	for batch := rest; ; {
-		if len(batch) > 0 {
-			_, err := w.conn.Write(batch)
+// spawnFlush is a function of its own so that its closure costs nothing elsewhere.
+func (w *writer) spawnFlush(batch *buffer, from int) {
+	w.spawn(func() { w.flush(batch, from) })
+}
+
+// flush writes the rest of a batch and then further ones until there is nothing left.
+func (w *writer) flush(batch *buffer, from int) {
+	for ; ; from = 0 {
+		if batch != nil {
+			_, err := w.conn.Write(batch.b[from:])
 			w.bufs.put(batch)
 			if err != nil {
 				w.broken(err)
@@ -160,7 +199,7 @@ func (w *writer) flush(rest []byte) {
 
 // take gives the queue as the next batch; nil means that the caller has stopped
 // being the one who writes.
-func (w *writer) take() []byte {
+func (w *writer) take() *buffer {
 	w.mu.Lock()
 	batch := w.queue
 	w.queue = nil

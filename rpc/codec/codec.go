@@ -5,12 +5,16 @@ import (
 	"fmt"
 )
 
-// Codec encodes Go values. Bodies of type []byte never reach a codec: the
-// endpoint passes them as they are, both ways.
+// Codec encodes Go values. The endpoint passes bodies of type []byte as they are,
+// whatever the codec, and asks no codec about a body of no bytes or a target of nil.
 type Codec interface {
 	ID() byte     // travels with each message; not 0
 	Name() string // for configuration and logs
+	// Marshal encodes v, a value or a pointer to one.
 	Marshal(v any) ([]byte, error)
+	// Unmarshal fills what the pointer v points at. b is the peer's: whatever is in
+	// it, an error is the worst that comes of it, and the memory that it takes is in
+	// proportion to b. v keeps nothing of b.
 	Unmarshal(b []byte, v any) error
 }
 
@@ -22,6 +26,13 @@ const (
 	IDPlain    byte = 's'
 	IDXML      byte = 'x'
 	IDRedis    byte = 'r'
+)
+
+// IDs of codecs that older implementations do not have: they answer them with 400.
+const (
+	IDBytes   byte = 'b'
+	IDMsgpack byte = 'm'
+	IDCBOR    byte = 'c'
 )
 
 // JSON is encoding/json with its HTML escaping.

@@ -24,6 +24,14 @@ const (
 	IDAES  byte = 'a'
 )
 
+// IDs of filters that older implementations do not have: they close the session, so
+// use them only with peers that are known to have them.
+const (
+	IDZstd   byte = 'Z'
+	IDSnappy byte = 'S'
+	IDAESGCM byte = 'g'
+)
+
 // ErrTooLarge is what a Filter wraps when its result exceeds the limit.
 var ErrTooLarge = errors.New("message exceeds the limit")
 

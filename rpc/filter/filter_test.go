@@ -8,8 +8,11 @@ import (
 
 	"github.com/dserver/dserver/rpc/filter"
 	"github.com/dserver/dserver/rpc/filter/aes"
+	"github.com/dserver/dserver/rpc/filter/aesgcm"
 	"github.com/dserver/dserver/rpc/filter/gzip"
 	"github.com/dserver/dserver/rpc/filter/md5"
+	"github.com/dserver/dserver/rpc/filter/snappy"
+	"github.com/dserver/dserver/rpc/filter/zstd"
 )
 
 // mark is a filter that puts its id before the bytes.
@@ -42,7 +45,15 @@ func registry(t testing.TB) *filter.Registry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := filter.NewRegistry(md5.Filter{}, z, a, mark{'A', "first"}, mark{'B', "second"})
+	c, err := zstd.New(zstd.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := aesgcm.New(aesgcm.Key{ID: 1, Secret: []byte("0123456789abcdef")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := filter.NewRegistry(md5.Filter{}, z, a, c, g, snappy.Filter{}, mark{'A', "first"}, mark{'B', "second"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +79,7 @@ func TestOrder(t *testing.T) {
 func TestEveryPipeIsUndone(t *testing.T) {
 	r := registry(t)
 	for _, src := range []string{"", "a", strings.Repeat("0123456789", 1000)} {
-		for _, ids := range []string{"", "5", "z", "a", "5z", "z5", "za5", "55", "aazz"} {
+		for _, ids := range []string{"", "5", "z", "a", "5z", "z5", "za5", "55", "aazz", "Z", "S", "g", "5S", "gZ", "gg", "ZZ"} {
 			packed, err := r.AppendPack(nil, []byte(src), []byte(ids))
 			if err != nil {
 				t.Fatalf("%q of %d bytes: %v", ids, len(src), err)
@@ -87,7 +98,7 @@ func TestErrorsLeaveWhatWasThere(t *testing.T) {
 	if err == nil || err.Error() != "filter '?' is not registered" || string(out) != "head" {
 		t.Errorf("got %q, %v", out, err)
 	}
-	for ids, want := range map[string]string{"?": "'?' is not registered", "5": "filter md5: ", "z": "filter gzip: ", "a": "filter aes: "} {
+	for ids, want := range map[string]string{"?": "'?' is not registered", "5": "filter md5: ", "z": "filter gzip: ", "a": "filter aes: ", "Z": "filter zstd: ", "S": "filter snappy: ", "g": "filter aesgcm: "} {
 		if out, err := r.Unpack([]byte("no such bytes"), []byte(ids), 0); err == nil || out != nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %q, %v", ids, out, err)
 		}
@@ -110,7 +121,7 @@ func TestF9EveryStepIsBounded(t *testing.T) {
 	r := registry(t)
 	const limit = 1 << 20
 	exact := make([]byte, limit)
-	for _, ids := range []string{"z", "5z", "az", "zz"} {
+	for _, ids := range []string{"z", "5z", "az", "zz", "Z", "5Z", "gZ", "Zz", "S", "gS"} {
 		packed, err := r.AppendPack(nil, exact, []byte(ids))
 		if err != nil {
 			t.Fatal(err)
@@ -163,7 +174,7 @@ func TestRegistryRefusesWhatIsAmbiguous(t *testing.T) {
 // comes back.
 func FuzzUnpack(f *testing.F) {
 	r := registry(f)
-	for _, ids := range []string{"5", "z", "a", "5z", "zz"} {
+	for _, ids := range []string{"5", "z", "a", "5z", "zz", "Z", "S", "g", "gZ"} {
 		packed, err := r.AppendPack(nil, []byte(`{"a":"b"}`), []byte(ids))
 		if err != nil {
 			f.Fatal(err)

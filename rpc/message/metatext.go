@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+
+	"github.com/dserver/dserver/rpc/internal/gotext"
 )
 
 // The metadata text that every protocol carries is one JSON object of strings
@@ -16,23 +18,11 @@ func (m *Meta) AppendText(dst []byte) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, p.key)
+		dst = gotext.AppendHTML(dst, p.key)
 		dst = append(dst, ':')
-		dst = appendString(dst, p.value)
+		dst = gotext.AppendHTML(dst, p.value)
 	}
 	return append(dst, '}')
-}
-
-func appendString(dst []byte, text string) []byte {
-	for i := range len(text) {
-		if c := text[i]; c < 0x20 || c >= 0x80 || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			quoted, _ := json.Marshal(text) // a string always has an encoding
-			return append(dst, quoted...)
-		}
-	}
-	dst = append(dst, '"')
-	dst = append(dst, text...)
-	return append(dst, '"')
 }
 
 // ParseText replaces the contents of m by the metadata text. An empty text and

@@ -2,6 +2,7 @@ package proto
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"sync/atomic"
 
@@ -14,7 +15,8 @@ type Proto interface {
 	// Version gives the id and the name of the protocol, for logs.
 	Version() (id byte, name string)
 	// Pack writes all of m to the stream's Writer and sets m.Size. After an error
-	// nothing that it wrote is sent, and the session goes on.
+	// nothing that it wrote is sent, and the session goes on. What is packed first is
+	// sent first, so it may write nothing and hold m back until others are packed.
 	Pack(m *message.Message) error
 	// Unpack reads the next message from the stream's Reader into m, which is
 	// empty, and sets m.Size. m.Body and m.Filters need to stay valid only until
@@ -26,8 +28,8 @@ type Proto interface {
 // Framer is a Proto whose messages can be told apart in a buffer. The endpoint
 // then reads many frames at once and encodes on many goroutines at once.
 type Framer interface {
-	// AppendFrame appends all of m to dst and sets m.Size. After an error the
-	// result is dst as it was.
+	// AppendFrame appends all of m to dst and sets m.Size, or nothing, as Pack may. After
+	// an error the result is dst as it was.
 	AppendFrame(dst []byte, m *message.Message) ([]byte, error)
 	// CutFrame reads the message at the start of buf into m, which is empty, and
 	// returns its size in buf. 0 without an error means that bytes are missing.
@@ -40,7 +42,12 @@ type Traits struct {
 	// Codec is the only one that its bodies can have; 0 is any.
 	Codec byte
 	// InOrder is for peers who expect that their calls are handled one after the other.
+	// What is written is then packed by Pack, also of a Framer. Who sends ahead of what is
+	// handled is not refused, but read no further.
 	InOrder bool
+	// HalfClose is for peers who may close their side and still wait for answers, as
+	// programs do that send what they read from a pipe.
+	HalfClose bool
 	// Untold is a protocol that cannot ask its peer to go elsewhere: who drains hangs up
 	// as soon as a session is idle.
 	Untold bool
@@ -60,6 +67,9 @@ type Stream struct {
 	Writer io.Writer     // into memory: never blocks, never fails
 	Limits Limits
 	Peer   *Peer
+	// Interim sends b at once, behind everything that Pack wrote before: what cannot wait
+	// for an answer, or is none. Unpack may call it, Pack must not. It never blocks.
+	Interim func(b []byte)
 	// Filters are those of the endpoint; nil is none. A message that names another one
 	// cannot be written, and ends the session that reads it.
 	Filters *filter.Registry
@@ -71,6 +81,14 @@ type Limits struct {
 	// how many what it is without its filters.
 	Message  int
 	Metadata int // bytes of the metadata text
+}
+
+// CheckMetadata refuses a metadata text of size bytes that is over the limit; 0 is none.
+func (l Limits) CheckMetadata(size int) error {
+	if l.Metadata > 0 && size > l.Metadata {
+		return fmt.Errorf("metadata has %d bytes, the most is %d: %w", size, l.Metadata, ErrTooLarge)
+	}
+	return nil
 }
 
 // ErrTooLarge is what a Proto wraps when a message exceeds its limits.

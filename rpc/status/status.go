@@ -92,6 +92,9 @@ func From(err error) (s *Status, ok bool) {
 
 // CodeOf is OK for nil, the code of the status in err, or Unknown.
 func CodeOf(err error) Code {
+	if err == nil {
+		return OK
+	}
 	s, ok := From(err)
 	switch {
 	case !ok:

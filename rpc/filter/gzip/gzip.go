@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/dserver/dserver/rpc/filter"
+	"github.com/dserver/dserver/rpc/filter/internal/grow"
 )
 
 // Filter is the filter with one level. Make it with [New].
@@ -76,9 +77,9 @@ func (f *Filter) AppendUnpack(dst, src []byte, limit int) ([]byte, error) {
 	if err := d.gzip.Reset(&d.in); err != nil {
 		return dst, broken(err)
 	}
-	out, err := appendAll(dst, &d.gzip, limit)
+	out, err := grow.AppendAll(dst, &d.gzip, limit)
 	if err != nil {
-		return dst, err
+		return dst, broken(err)
 	}
 	return out, nil
 }
@@ -104,29 +105,4 @@ func broken(err error) error {
 		err = io.ErrUnexpectedEOF // it is no orderly end here
 	}
 	return fmt.Errorf("cannot decompress: %w", err)
-}
-
-// appendAll appends all of r, if that is not more than limit bytes.
-func appendAll(dst []byte, r io.Reader, limit int) ([]byte, error) {
-	const step = 512
-	start := len(dst)
-	for {
-		if len(dst) == cap(dst) {
-			dst = append(dst, make([]byte, step)...)[:len(dst)]
-		}
-		room := dst[len(dst):cap(dst)]
-		if limit > 0 {
-			room = room[:min(len(room), limit-(len(dst)-start)+1)]
-		}
-		n, err := r.Read(room)
-		dst = dst[:len(dst)+n]
-		switch {
-		case limit > 0 && len(dst)-start > limit:
-			return nil, fmt.Errorf("more than %d bytes: %w", limit, filter.ErrTooLarge)
-		case errors.Is(err, io.EOF):
-			return dst, nil
-		case err != nil:
-			return nil, broken(err)
-		}
-	}
 }

@@ -1,6 +1,6 @@
-// Package gotext reads texts that older writers quoted by the rules of Go, which is
-// not always JSON.
+// Package gotext writes and reads texts in quotes: as JSON wants them, and as older
+// writers have them, who follow the rules of Go, which is not always JSON.
 //
-// Packages status and proto/json import it; it imports nothing of ours. It keeps no
-// state.
+// Packages status, message and protocols of JSON import it; it imports nothing of
+// ours. It keeps no state.
 package gotext

@@ -1,6 +1,7 @@
 package gotext
 
 import (
+	"encoding/json"
 	"strconv"
 	"unicode/utf8"
 )
@@ -31,6 +32,20 @@ func AppendJSON(dst []byte, text string) []byte {
 			dst = utf8.AppendRune(dst, r)
 		}
 	}
+	return append(dst, '"')
+}
+
+// AppendHTML appends text as encoding/json does by default: a JSON string with HTML
+// escaping. Bytes that are not UTF-8 become U+FFFD.
+func AppendHTML(dst []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < 0x20 || c >= 0x80 || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			quoted, _ := json.Marshal(text) // a string always has an encoding
+			return append(dst, quoted...)
+		}
+	}
+	dst = append(dst, '"')
+	dst = append(dst, text...)
 	return append(dst, '"')
 }
 

@@ -28,7 +28,7 @@ func (p *payload) AppendPayload(dst []byte, m *message.Message) ([]byte, error) 
 		return dst, fmt.Errorf("the body of %d bytes is not UTF-8: %w", len(m.Body), ErrNotText)
 	}
 	meta := m.Meta.AppendText(nil)
-	if err := p.checkMeta(len(meta)); err != nil {
+	if err := p.stream.Limits.CheckMetadata(len(meta)); err != nil {
 		return dst, err
 	}
 	quote := gotext.AppendJSON
@@ -50,13 +50,6 @@ func (p *payload) AppendPayload(dst []byte, m *message.Message) ([]byte, error) 
 	// it is what JSON wants as well.
 	dst = gotext.AppendJSON(append(dst, bodyStart...), string(m.Body))
 	return append(dst, '}'), nil
-}
-
-func (p *payload) checkMeta(size int) error {
-	if limit := p.stream.Limits.Metadata; limit > 0 && size > limit {
-		return fmt.Errorf("metadata has %d bytes, the most is %d: %w", size, limit, proto.ErrTooLarge)
-	}
-	return nil
 }
 
 // bodyStart is what stands before the body. It cannot be within another string,

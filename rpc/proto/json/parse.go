@@ -104,7 +104,7 @@ func (p *payload) fill(m *message.Message, t *text) (err error) {
 	if m.Status, err = status.ParseText(t.Status); err != nil {
 		return err
 	}
-	if err := p.checkMeta(len(t.Meta)); err != nil {
+	if err := p.stream.Limits.CheckMetadata(len(t.Meta)); err != nil {
 		return err
 	}
 	return m.Meta.ParseText(t.Meta)

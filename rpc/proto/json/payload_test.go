@@ -139,33 +139,6 @@ func TestBinaryBodyIsRefusedBeforeItIsWritten(t *testing.T) {
 // FuzzCutFrame: no input panics, and what was read is written and read again as the
 // same message.
 func FuzzCutFrame(f *testing.F) {
-	for _, v := range prototest.Read(f, "jsonproto.json") {
-		f.Add(v.Frame(f))
-	}
 	f.Add(framed(old("/a\a", 'j', `{"a":"x\"y"}`)))
-	f.Fuzz(func(t *testing.T, in []byte) {
-		p := newProto(t, json.Options{}, proto.Limits{Message: 1 << 20, Metadata: 1 << 16})
-		var first, second message.Message
-		n, err := p.CutFrame(in, &first)
-		if n < 0 || n > len(in) || err != nil && n != 0 {
-			t.Fatalf("cut %d of %d bytes, error %v", n, len(in), err)
-		}
-		if n == 0 {
-			return
-		}
-		out, err := p.AppendFrame(nil, &first)
-		if err != nil {
-			return // binary of an older writer, or metadata that becomes longer
-		}
-		if n, err := p.CutFrame(out, &second); err != nil || n != len(out) {
-			t.Fatalf("our own frame %q: cut %d, %v", out, n, err)
-		}
-		if first.Seq != second.Seq || first.Type != second.Type || first.Method != second.Method ||
-			first.Codec != second.Codec || !bytes.Equal(first.Body, second.Body) {
-			t.Fatalf("first %+v, second %+v", first, second)
-		}
-		if !bytes.Equal(first.Meta.AppendText(nil), second.Meta.AppendText(nil)) {
-			t.Fatalf("metadata %v became %v", first.Meta, second.Meta)
-		}
-	})
+	prototest.Fuzz(f, "jsonproto.json", json.New)
 }

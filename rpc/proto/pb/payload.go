@@ -47,7 +47,7 @@ func (p *payload) AppendPayload(dst []byte, m *message.Message) ([]byte, error) 
 		dst = append(appendLength(dst, fieldStatus, len(text)), text...)
 	}
 	text := m.Meta.AppendText(nil)
-	if err := p.checkMeta(len(text)); err != nil {
+	if err := p.stream.Limits.CheckMetadata(len(text)); err != nil {
 		return dst, err
 	}
 	dst = append(appendLength(dst, fieldMeta, len(text)), text...)
@@ -56,13 +56,6 @@ func (p *payload) AppendPayload(dst []byte, m *message.Message) ([]byte, error) 
 		dst = append(appendLength(dst, fieldBody, len(m.Body)), m.Body...)
 	}
 	return dst, nil
-}
-
-func (p *payload) checkMeta(size int) error {
-	if limit := p.stream.Limits.Metadata; limit > 0 && size > limit {
-		return fmt.Errorf("metadata has %d bytes, the most is %d: %w", size, limit, proto.ErrTooLarge)
-	}
-	return nil
 }
 
 func appendNumber(dst []byte, field byte, n int64) []byte {
@@ -114,7 +107,7 @@ func (p *payload) ParsePayload(text []byte, m *message.Message) (err error) {
 	if m.Status, err = status.ParseText(statusText); err != nil {
 		return err
 	}
-	if err := p.checkMeta(len(metaText)); err != nil {
+	if err := p.stream.Limits.CheckMetadata(len(metaText)); err != nil {
 		return err
 	}
 	return m.Meta.ParseText(metaText)

@@ -116,32 +116,5 @@ func TestWriterRefusesWhatItsReaderWould(t *testing.T) {
 // FuzzCutFrame: no input panics, and what was read is written and read again as the
 // same message.
 func FuzzCutFrame(f *testing.F) {
-	for _, v := range prototest.Read(f, "pbproto.json") {
-		f.Add(v.Frame(f))
-	}
-	f.Fuzz(func(t *testing.T, in []byte) {
-		p := newProto(t, proto.Limits{Message: 1 << 20, Metadata: 1 << 16})
-		var first, second message.Message
-		n, err := p.CutFrame(in, &first)
-		if n < 0 || n > len(in) || err != nil && n != 0 {
-			t.Fatalf("cut %d of %d bytes, error %v", n, len(in), err)
-		}
-		if n == 0 {
-			return
-		}
-		out, err := p.AppendFrame(nil, &first)
-		if err != nil {
-			return // metadata can become longer by escaping
-		}
-		if n, err := p.CutFrame(out, &second); err != nil || n != len(out) {
-			t.Fatalf("our own frame %x: cut %d, %v", out, n, err)
-		}
-		if first.Seq != second.Seq || first.Type != second.Type || first.Method != second.Method ||
-			first.Codec != second.Codec || !bytes.Equal(first.Body, second.Body) || !bytes.Equal(first.Filters, second.Filters) {
-			t.Fatalf("first %+v, second %+v", first, second)
-		}
-		if !bytes.Equal(first.Meta.AppendText(nil), second.Meta.AppendText(nil)) {
-			t.Fatalf("metadata %v became %v", first.Meta, second.Meta)
-		}
-	})
+	prototest.Fuzz(f, "pbproto.json", pb.New)
 }

@@ -29,7 +29,7 @@ func (p *Proto) AppendFrame(dst []byte, m *message.Message) ([]byte, error) {
 		return dst, err
 	}
 	m.Size = len(out) - start
-	if limit := p.stream.Limits.Message; limit > 0 && m.Size > limit || m.Size > 1<<32-1 {
+	if limit := p.stream.Limits.Message; limit > 0 && m.Size > limit || int64(m.Size) > 1<<32-1 {
 		return dst, fmt.Errorf("cannot write %d bytes, the most is %d: %w", m.Size, limit, proto.ErrTooLarge)
 	}
 	binary.BigEndian.PutUint32(out[start:], uint32(m.Size))

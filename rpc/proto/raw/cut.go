@@ -81,8 +81,8 @@ func (p *Proto) parseTexts(m *message.Message, seq, statusText, metaText []byte)
 	if m.Status, err = status.ParseText(statusText); err != nil {
 		return err
 	}
-	if limit := p.stream.Limits.Metadata; limit > 0 && len(metaText) > limit {
-		return fmt.Errorf("metadata has %d bytes, the most is %d: %w", len(metaText), limit, proto.ErrTooLarge)
+	if err := p.stream.Limits.CheckMetadata(len(metaText)); err != nil {
+		return err
 	}
 	return m.Meta.ParseText(metaText)
 }
@@ -114,15 +114,27 @@ func (f *fields) byte(name string) byte {
 }
 
 func (f *fields) short(name string) []byte {
-	return f.take(name, int(f.byte(name+" length")))
+	size := f.length(name, 1)
+	if len(size) < 1 {
+		return nil
+	}
+	return f.take(name, int(size[0]))
 }
 
 func (f *fields) long(name string) []byte {
-	size := f.take(name+" length", 2)
+	size := f.length(name, 2)
 	if len(size) < 2 {
 		return nil
 	}
 	return f.take(name, int(binary.BigEndian.Uint16(size)))
+}
+
+// length takes the bytes that say how long a field is.
+func (f *fields) length(name string, n int) []byte {
+	if f.err == nil && n > len(f.rest) {
+		name += " length"
+	}
+	return f.take(name, n)
 }
 
 func (f *fields) take(name string, n int) []byte {

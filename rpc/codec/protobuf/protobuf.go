@@ -1,0 +1,95 @@
+package protobuf
+
+import (
+	"fmt"
+	"reflect"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/dserver/dserver/rpc/codec"
+	"github.com/dserver/dserver/rpc/codec/internal/text"
+)
+
+// Codec is the codec; it has no settings.
+type Codec struct{}
+
+var _ codec.Codec = Codec{}
+
+// ID is 'p'.
+func (Codec) ID() byte { return codec.IDProtobuf }
+
+// Name is "protobuf".
+func (Codec) Name() string { return "protobuf" }
+
+// Marshal encodes a message, maps in order of their keys. A nil message has no bytes.
+func (Codec) Marshal(v any) ([]byte, error) {
+	if m, ok := v.(proto.Message); ok {
+		return marshal(m)
+	}
+	value := text.Source(v)
+	if !value.IsValid() || isEmpty(value) {
+		return nil, nil
+	}
+	m, ok := message(value)
+	if !ok {
+		return nil, refusal("write", v)
+	}
+	return marshal(m)
+}
+
+func marshal(m proto.Message) ([]byte, error) {
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("cannot write a %T: %w", m, err)
+	}
+	return b, nil
+}
+
+// Unmarshal replaces the message that v is or points at.
+func (Codec) Unmarshal(b []byte, v any) error {
+	value, err := text.Target(v)
+	if err != nil {
+		return err
+	}
+	if isEmpty(value) {
+		return skip(b)
+	}
+	m, ok := message(value)
+	if !ok || !m.ProtoReflect().IsValid() {
+		return refusal("read", v)
+	}
+	if err := proto.Unmarshal(b, m); err != nil {
+		return fmt.Errorf("cannot read a %T: %w", m, err)
+	}
+	return nil
+}
+
+// message gives the message that v is: its methods are those of a pointer to it.
+func message(v reflect.Value) (m proto.Message, ok bool) {
+	switch {
+	case v.Kind() == reflect.Interface:
+		m, ok = v.Interface().(proto.Message)
+	case v.CanAddr():
+		m, ok = v.Addr().Interface().(proto.Message)
+	}
+	return m, ok
+}
+
+func isEmpty(v reflect.Value) bool { return v.Type() == reflect.TypeFor[struct{}]() }
+
+// skip reads a message of which no field is wanted.
+func skip(b []byte) error {
+	for len(b) > 0 {
+		_, _, n := protowire.ConsumeField(b)
+		if n < 0 {
+			return fmt.Errorf("cannot skip the fields of a message: %w", protowire.ParseError(n))
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+func refusal(verb string, v any) error {
+	return fmt.Errorf("cannot %s a %T as protobuf: pass a proto.Message, such as a pointer to a generated type", verb, v)
+}

@@ -1,0 +1,3 @@
+// Package grow reads what filters decompress, within a limit. Its function is safe for
+// concurrent use.
+package grow

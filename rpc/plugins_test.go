@@ -153,3 +153,70 @@ func TestF69ErrorsBeforeTheHandlerReachThePlugins(t *testing.T) {
 		t.Errorf("%d and %d more", len(own.codes), len(all.codes))
 	}
 }
+
+// lateAdder is a plugin that adds another one to the configuration.
+type lateAdder struct {
+	named
+	p rpc.Plugin
+}
+
+func (a lateAdder) BeforeNewEndpoint(c *rpc.Config) error {
+	c.LastPlugins = append(c.LastPlugins, a.p)
+	return nil
+}
+
+// pointed has its hook on the pointer.
+type pointed struct{ named }
+
+func (*pointed) AfterWriteCall(rpc.WriteCtx) error { return nil }
+
+func TestPluginsAreRefused(t *testing.T) {
+	nothing := func(string, string, any) error { return nil }
+	all := newAllHooks("all", nothing)
+	for name, c := range map[string]struct {
+		plugin   rpc.Plugin
+		why      string
+		anywhere bool // not only at a route
+	}{
+		"nil":                            {nil, "it needs a name", true},
+		"without a name":                 {newAllHooks("", nothing).routeHooks, "it needs a name", true},
+		"without a hook":                 {named("idle"), "plugin idle: it has no hook", true},
+		"with its hook on the pointer":   {pointed{"pointed"}, "methods on the pointer", true},
+		"with hooks of an endpoint":      {all, "called for an endpoint only", false},
+		"with hooks of a connection":     {onAccept{"accepts", nil}, "called for an endpoint only", false},
+		"with hooks of a caller":         {&pointed{"pointed"}, "called for an endpoint only", false},
+		"with hooks of another endpoint": {lateAdder{"adds", all}, "called for an endpoint only", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantRefused := func(where string, err error) {
+				t.Helper()
+				if err == nil || !strings.Contains(err.Error(), c.why) {
+					t.Errorf("%s: got %v", where, err)
+				}
+			}
+			if c.anywhere {
+				for where, config := range map[string]rpc.Config{
+					"first": {Plugins: []rpc.Plugin{all, c.plugin}},
+					"last":  {LastPlugins: []rpc.Plugin{c.plugin}},
+					"added": {Plugins: []rpc.Plugin{lateAdder{"adds", c.plugin}}},
+				} {
+					_, err := rpc.New(config)
+					wantRefused(where, err)
+				}
+			}
+			e := newEndpoint(t, rpc.Config{})
+			handler := func(rpc.Context, string) (string, error) { return "", nil }
+			push := func(rpc.Context, string) error { return nil }
+			g := e.Group("/group", c.plugin)
+			at := rpc.WithPlugins(c.plugin)
+			wantRefused("route", rpc.Handle(e, "/call", handler, at))
+			wantRefused("push", rpc.HandlePush(e, "/push", push, at))
+			wantRefused("group", rpc.Handle(g, "/call", handler))
+			wantRefused("group in group", rpc.Handle(g.Group("/inner"), "/call", handler))
+			wantRefused("unknown", rpc.HandleUnknownCall(e, func(rpc.Context, []byte) (any, error) { return nil, nil }, at))
+			if n := len(e.Routes()); n != 0 {
+				t.Errorf("%d routes are there", n)
+			}
+		})
+	}
+}

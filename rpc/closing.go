@@ -60,6 +60,7 @@ func (s *Session) onQuiet() {
 // wait for the same from the peer. Closing at once could destroy what the peer
 // has not read yet, because a socket with unread bytes is reset.
 func (s *Session) closeWrite() {
+	s.wroteAll.Store(true)
 	if s.hungUp.Load() {
 		s.end(io.EOF)
 		return
@@ -105,10 +106,13 @@ func (s *Session) leave(ctx context.Context) {
 	for {
 		var quiet <-chan struct{}
 		goingAway := s.GoingAway()
+		var rested <-chan time.Time
 		if s.mayLeave() {
 			goingAway = nil
 			if quiet = s.work.quiet(); quiet == nil {
-				s.Close()
+				if rested = s.rest(); rested == nil {
+					s.Close()
+				}
 			}
 		}
 		select {
@@ -117,15 +121,31 @@ func (s *Session) leave(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-quiet:
+		case <-rested:
 		case <-goingAway:
 		}
 	}
 }
 
+// quietTime is how long a peer that cannot be told has been silent before we hang up: a
+// next call that it has sent already would be lost.
+const quietTime = 300 * time.Millisecond
+
+// rest gives a channel that tells when it is time to look again; nil is now.
+func (s *Session) rest() <-chan time.Time {
+	left := quietTime - time.Since(s.LastRead())
+	if !s.untold() || s.dialed || left <= 0 || s.hungUp.Load() {
+		return nil
+	}
+	return time.After(left)
+}
+
+func (s *Session) untold() bool { return s.traits.Untold || s.peer.Untold() }
+
 // mayLeave tells whether it is on us to hang up. A peer that dialled leaves by
 // itself, if it can be told: it alone knows whether its next call is on the way.
 func (s *Session) mayLeave() bool {
-	if s.dialed || s.traits.Untold {
+	if s.dialed || s.untold() {
 		return true
 	}
 	select {

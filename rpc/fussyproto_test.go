@@ -135,3 +135,61 @@ func TestPeerThatHasClosedItsSideIsAnswered(t *testing.T) {
 	}
 	eventually(t, "the session is over", func() bool { return b.server.Stats().Sessions == 0 })
 }
+
+// TestCloseDoesNotWaitForMoreThanThePeersEnd: a peer that hangs up when we do ends the
+// session, whichever side was first.
+func TestCloseDoesNotWaitForMoreThanThePeersEnd(t *testing.T) {
+	c := rpc.Config{Proto: newFussyProto(proto.Traits{HalfClose: true}), Limits: rpc.Limits{CloseTime: time.Hour}}
+	b := newBed(t, c, rpc.Config{}, "tcp://127.0.0.1:0")
+	for range 20 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(b.address, "tcp://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := b.accepted()
+		s.Close()
+		if _, err := io.ReadAll(conn); err != nil {
+			t.Error(err)
+		}
+		conn.Close()
+		within(t, 10*time.Second, "the session ends", s.Done())
+	}
+}
+
+// TestLastCallMayTakeItsTime: longer than an orderly close.
+func TestLastCallMayTakeItsTime(t *testing.T) {
+	c := rpc.Config{Proto: newFussyProto(proto.Traits{}), Limits: rpc.Limits{CloseTime: time.Millisecond}}
+	b := newBed(t, c, rpc.Config{Proto: newLineProto}, "tcp://127.0.0.1:0")
+	mustHandle(t, b.server, "/echo", func(ctx rpc.Context, v string) (string, error) {
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+			return v, nil
+		}
+	})
+	var got string
+	if err := b.dial().Call(t.Context(), "/last", "x", &got); err != nil || got != "x" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// TestUntoldPeerIsLeftWhenItIsQuiet, and answered while it is not.
+func TestUntoldPeerIsLeftWhenItIsQuiet(t *testing.T) {
+	c := rpc.Config{Proto: newFussyProto(proto.Traits{Untold: true})}
+	b := newBed(t, c, c, "tcp://127.0.0.1:0")
+	echo(t, b.server)
+	s := b.dial()
+	left := make(chan error, 1)
+	go func() { left <- b.server.Shutdown(timeout(t, 20*time.Second)) }()
+	for n := range 100 {
+		// It never waits longer than a peer that is busy does.
+		if err := s.Call(t.Context(), "/echo", "x", nil); err != nil {
+			t.Fatalf("call %d: %v", n, err)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+	if err := within(t, 10*time.Second, "the server has left", left); err != nil {
+		t.Error(err)
+	}
+}

@@ -48,6 +48,7 @@ type Session struct {
 	goingAway  chan struct{} // closed when the peer said so
 	saidGoaway atomic.Bool   // we did
 	hungUp     atomic.Bool   // the peer has closed its side
+	wroteAll   atomic.Bool   // we have closed ours, or are about to
 	ready      chan struct{} // closed when it works or will not; nil if it did from the start
 	refusal    error         // why it will not; set before ready closes
 	mu         sync.Mutex    // guards grace, goingAway, final, reason and age
@@ -269,8 +270,16 @@ func (s *Session) readAll() {
 	}
 }
 
-// finish ends the session in order and ignores whatever the peer still sends.
+// finish ends the session in order, when what runs has been answered, and ignores
+// whatever the peer still sends.
 func (s *Session) finish() {
+	for quiet := s.work.quiet(); quiet != nil; quiet = s.work.quiet() {
+		select {
+		case <-quiet:
+		case <-s.ctx.Done():
+			return
+		}
+	}
 	s.Close()
 	_ = s.conn.SetReadDeadline(time.Time{}) // at worst it ends sooner
 	_, err := io.Copy(io.Discard, s.conn)
@@ -318,6 +327,9 @@ func (s *Session) readEnded(err error) {
 func (s *Session) answerRest() {
 	s.hungUp.Store(true)
 	s.Close()
+	if s.wroteAll.Load() {
+		s.end(io.EOF)
+	}
 	<-s.ctx.Done()
 }
 

@@ -49,7 +49,7 @@ type Traits struct {
 	// programs do that send what they read from a pipe.
 	HalfClose bool
 	// Untold is a protocol that cannot ask its peer to go elsewhere: who drains hangs up
-	// as soon as a session is idle.
+	// when a session has been idle for a moment.
 	Untold bool
 }
 
@@ -97,7 +97,8 @@ var ErrTooLarge = filter.ErrTooLarge
 // Peer collects what the bytes reveal about the other side. It may be used from
 // any goroutine.
 type Peer struct {
-	ours atomic.Bool
+	ours   atomic.Bool
+	untold atomic.Bool
 }
 
 // MarkOurs notes that the peer did what only this implementation does, so that
@@ -110,3 +111,14 @@ func (p *Peer) MarkOurs() {
 
 // Ours tells whether the peer is known to be of this implementation.
 func (p *Peer) Ours() bool { return p.ours.Load() }
+
+// MarkUntold notes that the peer cannot be asked to go elsewhere, as Traits.Untold says
+// of all peers of a protocol.
+func (p *Peer) MarkUntold() {
+	if !p.untold.Load() {
+		p.untold.Store(true)
+	}
+}
+
+// Untold tells whether the peer cannot be asked to go elsewhere.
+func (p *Peer) Untold() bool { return p.untold.Load() }

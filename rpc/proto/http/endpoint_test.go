@@ -525,6 +525,25 @@ func TestDrainLosesNoRequest(t *testing.T) {
 	}
 }
 
+// TestIdleConnectionDoesNotHoldAShutdown for long.
+func TestIdleConnectionDoesNotHoldAShutdown(t *testing.T) {
+	s := newServer(t, rpc.Limits{})
+	c := newClient(t)
+	defer c.CloseIdleConnections()
+	resp, err := c.Post("http://"+s.address+"/add", "application/json", strings.NewReader("[1,2]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	began := time.Now()
+	if err := s.Shutdown(ctx); err != nil || time.Since(began) > 10*time.Second {
+		t.Errorf("it took %v: %v", time.Since(began), err)
+	}
+}
+
 // walker asks one server after the other.
 type walker struct {
 	mu      sync.Mutex

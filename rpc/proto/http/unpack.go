@@ -133,6 +133,7 @@ func (p *Proto) enter(m *message.Message, h *head) (a asker, ok bool) {
 	a.waits = true
 	a.last = a.last || m.Refusal != nil || p.goaway != nil
 	p.plain, p.ending = true, a.last
+	p.stream.Peer.MarkUntold()
 	m.Seq, m.Last = p.waiting.Ask(a), a.last
 	return a, m.Refusal == nil
 }

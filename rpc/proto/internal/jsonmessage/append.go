@@ -1,4 +1,4 @@
-package json
+package jsonmessage
 
 import (
 	"bytes"
@@ -10,29 +10,31 @@ import (
 	"github.com/dserver/dserver/rpc/internal/gotext"
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/proto"
+	"github.com/dserver/dserver/rpc/proto/internal/envelope"
 	"github.com/dserver/dserver/rpc/status"
 )
 
-// ErrNotText is what AppendFrame wraps when a body is not UTF-8.
+// ErrNotText is what AppendPayload wraps when a body is not UTF-8.
 var ErrNotText = errors.New("JSON carries UTF-8 only")
 
-// payload is the text inside the frame.
-type payload struct {
-	stream  proto.Stream
-	classic bool
+// Payload is the text of a message; it is for the package envelope.
+type Payload struct {
+	Stream proto.Stream
+	// Classic is the form of older writers, see the package json.
+	Classic bool
 }
 
 // AppendPayload refuses metadata over the limit, and a body that is not UTF-8.
-func (p *payload) AppendPayload(dst []byte, m *message.Message) ([]byte, error) {
+func (p *Payload) AppendPayload(dst []byte, m *message.Message) ([]byte, error) {
 	if !utf8.Valid(m.Body) {
 		return dst, fmt.Errorf("the body of %d bytes is not UTF-8: %w", len(m.Body), ErrNotText)
 	}
 	meta := m.Meta.AppendText(nil)
-	if err := p.checkMeta(len(meta)); err != nil {
+	if err := envelope.CheckMetadata(p.Stream.Limits, len(meta)); err != nil {
 		return dst, err
 	}
 	quote := gotext.AppendJSON
-	if p.classic {
+	if p.Classic {
 		quote = gotext.AppendQuoted
 		dst = append(dst, `{"seq":`...)
 	} else {
@@ -50,13 +52,6 @@ func (p *payload) AppendPayload(dst []byte, m *message.Message) ([]byte, error) 
 	// it is what JSON wants as well.
 	dst = gotext.AppendJSON(append(dst, bodyStart...), string(m.Body))
 	return append(dst, '}'), nil
-}
-
-func (p *payload) checkMeta(size int) error {
-	if limit := p.stream.Limits.Metadata; limit > 0 && size > limit {
-		return fmt.Errorf("metadata has %d bytes, the most is %d: %w", size, limit, proto.ErrTooLarge)
-	}
-	return nil
 }
 
 // bodyStart is what stands before the body. It cannot be within another string,

@@ -1,8 +1,8 @@
-package json
+package jsonmessage
 
 import (
 	"bytes"
-	stdjson "encoding/json"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -10,6 +10,7 @@ import (
 	"github.com/dserver/dserver/rpc/codec"
 	"github.com/dserver/dserver/rpc/internal/gotext"
 	"github.com/dserver/dserver/rpc/message"
+	"github.com/dserver/dserver/rpc/proto/internal/envelope"
 	"github.com/dserver/dserver/rpc/status"
 )
 
@@ -44,7 +45,7 @@ func (v *value) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	var s string
-	err := stdjson.Unmarshal(b, &s)
+	err := json.Unmarshal(b, &s)
 	*v = []byte(s)
 	return err
 }
@@ -53,12 +54,12 @@ func (v *value) UnmarshalJSON(b []byte) error {
 // as well as it can be understood. What is JSON both as it stands and by the reverse
 // of an older writer, such as a body with \b, is taken as it stands, for that is what
 // everybody else writes; in the classic form it is the other way round.
-func (p *payload) ParsePayload(b []byte, m *message.Message) error {
+func (p *Payload) ParsePayload(b []byte, m *message.Message) error {
 	t, err := parseStrict(b)
 	switch {
 	case err == nil && t.Version != nil:
-		p.stream.Peer.MarkOurs()
-	case err != nil || p.classic || !t.bodyIsSound():
+		p.Stream.Peer.MarkOurs()
+	case err != nil || p.Classic || !t.bodyIsSound():
 		old, errOld := parseOld(b)
 		if errOld == nil && (err != nil || old.bodyIsSound()) {
 			t, err = old, nil
@@ -72,14 +73,14 @@ func (p *payload) ParsePayload(b []byte, m *message.Message) error {
 
 // bodyIsSound tells whether the body can be what its codec says.
 func (t *text) bodyIsSound() bool {
-	return t.Codec != codec.IDJSON || len(t.Body) == 0 || stdjson.Valid(t.Body)
+	return t.Codec != codec.IDJSON || len(t.Body) == 0 || json.Valid(t.Body)
 }
 
 func parseStrict(b []byte) (t text, err error) {
 	if !utf8.Valid(b) {
 		return t, errors.New("the text is not UTF-8")
 	}
-	if err := stdjson.Unmarshal(b, &t); err != nil {
+	if err := json.Unmarshal(b, &t); err != nil {
 		return t, fmt.Errorf("the text is no message: %w", err)
 	}
 	return t, nil
@@ -99,12 +100,12 @@ func parseOld(b []byte) (t text, err error) {
 	return t, err
 }
 
-func (p *payload) fill(m *message.Message, t *text) (err error) {
+func (p *Payload) fill(m *message.Message, t *text) (err error) {
 	m.Seq, m.Type, m.Method, m.Codec, m.Body = t.Seq, message.Type(t.Type), t.ServiceMethod, t.Codec, t.Body
 	if m.Status, err = status.ParseText(t.Status); err != nil {
 		return err
 	}
-	if err := p.checkMeta(len(t.Meta)); err != nil {
+	if err := envelope.CheckMetadata(p.Stream.Limits, len(t.Meta)); err != nil {
 		return err
 	}
 	return m.Meta.ParseText(t.Meta)

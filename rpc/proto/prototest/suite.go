@@ -34,7 +34,7 @@ func (s Suite) Run(t *testing.T) {
 		t.Run(v.Name, func(t *testing.T) {
 			frame := v.Frame(t)
 			if !v.RoundTrip {
-				s.checkSurvives(t, frame)
+				s.checkSurvives(t, v, frame)
 				if survived++; slices.Contains(s.Recovered, v.Name) {
 					s.checkDecodes(t, v, frame)
 					recovered++
@@ -114,17 +114,34 @@ func checkHeader(t *testing.T, got, want *message.Message, size int) {
 	}
 }
 
-// checkSurvives: whatever the bytes are, they cost no more than themselves.
-func (s Suite) checkSurvives(t *testing.T, frame []byte) {
+// gzipState is what it takes to read any gzip.
+const gzipState = 64 << 10
+
+// checkSurvives: whatever the bytes are, they cost no more than themselves. The least
+// of some tries counts, for it is the whole process whose memory is measured.
+func (s Suite) checkSurvives(t *testing.T, v Vector, frame []byte) {
 	t.Helper()
+	most := uint64(2*len(frame) + 4096)
+	if slices.Contains(v.Filters, int(filter.IDGzip)) {
+		most += gzipState
+	}
+	var got uint64
+	var err error
+	for range 5 {
+		if got, err = s.cost(t, frame); got <= most {
+			return
+		}
+	}
+	t.Errorf("decoding %d bytes allocated %d (error: %v)", len(frame), got, err)
+}
+
+func (s Suite) cost(t *testing.T, frame []byte) (bytesAllocated uint64, err error) {
 	in := bufio.NewReader(bytes.NewReader(frame))
 	p := s.Default(proto.Stream{Reader: in, Filters: Filters(t)})
 	var before, after runtime.MemStats
 	var m message.Message
 	runtime.ReadMemStats(&before)
-	err := p.Unpack(&m)
+	err = p.Unpack(&m)
 	runtime.ReadMemStats(&after)
-	if got, most := after.TotalAlloc-before.TotalAlloc, uint64(2*len(frame)+4096); got > most {
-		t.Errorf("decoding %d bytes allocated %d (error: %v)", len(frame), got, err)
-	}
+	return after.TotalAlloc - before.TotalAlloc, err
 }

@@ -17,13 +17,14 @@ import (
 
 // Vector is one frame that an older writer made, with what it means.
 type Vector struct {
-	Name   string            `json:"name"`
-	Seq    int32             `json:"seq"`
-	Type   byte              `json:"mtype"`
-	Method string            `json:"service_method"`
-	Status *Status           `json:"status"`
-	Meta   map[string]string `json:"meta"`
-	Codec  byte              `json:"codec_id"`
+	Name   string  `json:"name"`
+	Seq    int32   `json:"seq"`
+	Type   byte    `json:"mtype"`
+	Method string  `json:"service_method"`
+	Status *Status `json:"status"`
+	// Meta has long values as (N x 'TEXT').
+	Meta  map[string]string `json:"meta"`
+	Codec byte              `json:"codec_id"`
 	// Body is in hexadecimal digits; that of large ones: (N bytes, pattern: HEX...)
 	Body string `json:"body_hex"`
 	// Filters are numbers in the list, not the text that []byte would be.
@@ -87,12 +88,26 @@ func (v Vector) Message(t testing.TB) *message.Message {
 		m.Status = &status.Status{Code: v.Status.Code, Msg: v.Status.Msg, Cause: v.Status.Cause}
 	}
 	for key, value := range v.Meta {
-		m.Meta.Set(key, value)
+		m.Meta.Set(key, unfold(t, value))
 	}
 	for _, id := range v.Filters {
 		m.Filters = append(m.Filters, byte(id))
 	}
 	return m
+}
+
+// unfold writes a long value in full: (N x 'TEXT').
+func unfold(t testing.TB, value string) string {
+	t.Helper()
+	short := regexp.MustCompile(`^\((\d+) x '(.+)'\)$`).FindStringSubmatch(value)
+	if short == nil {
+		return value
+	}
+	n, err := strconv.Atoi(short[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Repeat(short[2], n)
 }
 
 func (v Vector) body(t testing.TB) []byte {

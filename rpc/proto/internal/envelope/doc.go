@@ -13,7 +13,7 @@
 //	| n     | filters |                             |
 //	+-------+---------+-----------------------------+
 //
-// and in others on the body alone, which they have to say inside.
+// and in others on the body alone, whose text says which they are.
 //
 // Protocols import it; it imports proto, message, status and filter. A Frame is used
 // by many goroutines at once if its Payload may be.

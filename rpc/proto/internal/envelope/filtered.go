@@ -24,8 +24,8 @@ func NewFiltered(s proto.Stream, inside Payload) Frame {
 // AppendPayload refuses what is over the limit without its filters, more than 255 of
 // these and unknown ones.
 func (f Filtered) AppendPayload(dst []byte, m *message.Message) ([]byte, error) {
-	if len(m.Filters) > maxFilters {
-		return dst, fmt.Errorf("there are %d filters, the most is %d", len(m.Filters), maxFilters)
+	if err := checkFilters(m.Filters); err != nil {
+		return dst, err
 	}
 	dst = append(dst, byte(len(m.Filters)))
 	dst = append(dst, m.Filters...)

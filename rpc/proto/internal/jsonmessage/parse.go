@@ -25,6 +25,8 @@ type text struct {
 	Codec         uint8  `json:"bodyCodec"`
 	Body          value  `json:"body"`
 	ServiceMethod string `json:"serviceMethod"`
+
+	Filters json.RawMessage `json:"ptf"`
 }
 
 // value is the contents of a string, or the JSON text of anything else.
@@ -59,9 +61,9 @@ func (p *Payload) ParsePayload(b []byte, m *message.Message) error {
 	switch {
 	case err == nil && t.Version != nil:
 		p.Stream.Peer.MarkOurs()
-	case err != nil || p.Classic || !t.bodyIsSound():
-		old, errOld := parseOld(b)
-		if errOld == nil && (err != nil || old.bodyIsSound()) {
+	case err != nil || p.Classic || !p.bodyIsSound(&t):
+		old, errOld := p.parseOld(b)
+		if errOld == nil && (err != nil || p.bodyIsSound(&old)) {
 			t, err = old, nil
 		}
 	}
@@ -72,8 +74,29 @@ func (p *Payload) ParsePayload(b []byte, m *message.Message) error {
 }
 
 // bodyIsSound tells whether the body can be what its codec says.
-func (t *text) bodyIsSound() bool {
-	return t.Codec != codec.IDJSON || len(t.Body) == 0 || json.Valid(t.Body)
+func (p *Payload) bodyIsSound(t *text) bool {
+	body := []byte(t.Body)
+	if p.Websocket {
+		ids, err := t.filters()
+		if err == nil {
+			body, err = envelope.Unfilter(p.Stream, body, ids)
+		}
+		if err != nil {
+			return false
+		}
+	}
+	return t.Codec != codec.IDJSON || len(body) == 0 || json.Valid(body)
+}
+
+// filters are a list of numbers.
+func (t *text) filters() (ids []byte, err error) {
+	if len(t.Filters) == 0 {
+		return nil, nil
+	}
+	if err := json.Unmarshal(t.Filters, &ids); err != nil {
+		return nil, fmt.Errorf("cannot read the filters: %w", err)
+	}
+	return ids, nil
 }
 
 func parseStrict(b []byte) (t text, err error) {
@@ -87,14 +110,13 @@ func parseStrict(b []byte) (t text, err error) {
 }
 
 // parseOld is the reverse of an older writer.
-func parseOld(b []byte) (t text, err error) {
-	head, body, ok := oldBody(b)
+func (p *Payload) parseOld(b []byte) (t text, err error) {
+	rest, body, ok := p.oldBody(b)
 	if !ok {
 		return t, errors.New("the text has no body at its end")
 	}
-	head = append(bytes.Clone(head), '}')
-	if t, err = parseStrict(head); err != nil && gotext.HasEscape(head) {
-		t, err = parseStrict(gotext.JSON(head))
+	if t, err = parseStrict(rest); err != nil && gotext.HasEscape(rest) {
+		t, err = parseStrict(gotext.JSON(rest))
 	}
 	t.Body = body
 	return t, err
@@ -108,5 +130,12 @@ func (p *Payload) fill(m *message.Message, t *text) (err error) {
 	if err := envelope.CheckMetadata(p.Stream.Limits, len(t.Meta)); err != nil {
 		return err
 	}
-	return m.Meta.ParseText(t.Meta)
+	if err := m.Meta.ParseText(t.Meta); err != nil || !p.Websocket {
+		return err
+	}
+	ids, err := t.filters()
+	if err != nil {
+		return err
+	}
+	return envelope.UnpackBody(p.Stream, m, t.Body, ids)
 }

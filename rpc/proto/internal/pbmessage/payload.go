@@ -23,12 +23,24 @@ const (
 type Payload struct {
 	Stream proto.Stream
 	Layout Layout
-	// Classic writes the status of a success in full, as older writers do.
+	// Classic writes the bytes of older writers: the status of a success in full, or no
+	// status at all where filters act on the body alone.
 	Classic bool
 }
 
+// bodyFilters tells whether filters act on the body alone. Older writers of these
+// protocols know no status: it comes last, and only if it is no success.
+func (p *Payload) bodyFilters() bool { return p.Layout.Filters != 0 }
+
 // AppendPayload refuses metadata over the limit.
 func (p *Payload) AppendPayload(dst []byte, m *message.Message) ([]byte, error) {
+	body, filters := m.Body, []byte(nil)
+	if p.bodyFilters() {
+		var err error
+		if body, filters, err = envelope.PackBody(p.Stream, m); err != nil {
+			return dst, err
+		}
+	}
 	meta := m.Meta.AppendText(nil)
 	if err := envelope.CheckMetadata(p.Stream.Limits, len(meta)); err != nil {
 		return dst, err
@@ -38,13 +50,19 @@ func (p *Payload) AppendPayload(dst []byte, m *message.Message) ([]byte, error) 
 	if m.Method != "" {
 		dst = appendBytes(dst, p.Layout.Method, m.Method)
 	}
-	if m.Status != nil || p.Classic {
+	if !p.bodyFilters() && (m.Status != nil || p.Classic) {
 		dst = appendBytes(dst, p.Layout.Status, status.AppendText(nil, m.Status))
 	}
 	dst = appendBytes(dst, p.Layout.Meta, meta)
 	dst = appendNumber(dst, p.Layout.Codec, int64(m.Codec))
-	if len(m.Body) > 0 {
-		dst = appendBytes(dst, p.Layout.Body, m.Body)
+	if len(body) > 0 {
+		dst = appendBytes(dst, p.Layout.Body, body)
+	}
+	if len(filters) > 0 {
+		dst = appendBytes(dst, p.Layout.Filters, filters)
+	}
+	if p.bodyFilters() && m.Status != nil && !p.Classic {
+		dst = appendBytes(dst, p.Layout.Status, status.AppendText(nil, m.Status))
 	}
 	return dst, nil
 }
@@ -66,35 +84,43 @@ func appendBytes[T string | []byte](dst []byte, field byte, b T) []byte {
 	return append(dst, b...)
 }
 
-// texts are the fields that are read when all are there.
-type texts struct{ status, meta []byte }
+// pieces are the fields that are read when all are there.
+type pieces struct{ status, meta, body, filters []byte }
 
 // ParsePayload takes the last of a field that is there twice, as all readers of
 // protocol buffers do.
 func (p *Payload) ParsePayload(b []byte, m *message.Message) (err error) {
-	var t texts
+	var late pieces
 	for len(b) > 0 {
 		var f field
 		if f, b, err = cutField(b); err != nil {
 			return err
 		}
-		if err := p.take(f, m, &t); err != nil {
+		if err := p.take(f, m, &late); err != nil {
 			return err
 		}
 	}
-	if len(t.status) == 0 {
+	// Older writers always write a status, or never.
+	if (len(late.status) > 0) == p.bodyFilters() {
 		p.Stream.Peer.MarkOurs()
 	}
-	if m.Status, err = status.ParseText(t.status); err != nil {
+	if m.Status, err = status.ParseText(late.status); err != nil {
 		return err
 	}
-	if err := envelope.CheckMetadata(p.Stream.Limits, len(t.meta)); err != nil {
+	if err := envelope.CheckMetadata(p.Stream.Limits, len(late.meta)); err != nil {
 		return err
 	}
-	return m.Meta.ParseText(t.meta)
+	if err := m.Meta.ParseText(late.meta); err != nil {
+		return err
+	}
+	if p.bodyFilters() {
+		return envelope.UnpackBody(p.Stream, m, late.body, late.filters)
+	}
+	m.Body = late.body
+	return nil
 }
 
-func (p *Payload) take(f field, m *message.Message, t *texts) error {
+func (p *Payload) take(f field, m *message.Message, late *pieces) error {
 	switch f.tag {
 	case number(p.Layout.Seq):
 		m.Seq = int32(f.number)
@@ -104,14 +130,16 @@ func (p *Payload) take(f field, m *message.Message, t *texts) error {
 	case length(p.Layout.Method):
 		m.Method = string(f.bytes)
 	case length(p.Layout.Status):
-		t.status = f.bytes
+		late.status = f.bytes
 	case length(p.Layout.Meta):
-		t.meta = f.bytes
+		late.meta = f.bytes
 	case number(p.Layout.Codec):
 		m.Codec = byte(f.number)
 		return f.fitsByte("codec")
 	case length(p.Layout.Body):
-		m.Body = f.bytes
+		late.body = f.bytes
+	case length(p.Layout.Filters):
+		late.filters = f.bytes
 	}
 	return nil
 }

@@ -7,10 +7,11 @@ import (
 	"github.com/dserver/dserver/rpc/proto/internal/envelope"
 )
 
-// either is the payload of Auto.
+// either is a payload that is read in both ways.
 type either struct {
 	json, pb envelope.Payload
 	writesPB atomic.Bool
+	follows  bool // writes what it has read last
 }
 
 func (e *either) AppendPayload(dst []byte, m *message.Message) ([]byte, error) {
@@ -24,7 +25,7 @@ func (e *either) AppendPayload(dst []byte, m *message.Message) ([]byte, error) {
 // begins with a brace, which would be a group.
 func (e *either) ParsePayload(text []byte, m *message.Message) error {
 	isPB := len(text) > 0 && text[0] != '{'
-	if e.writesPB.Load() != isPB {
+	if e.follows && e.writesPB.Load() != isPB {
 		e.writesPB.Store(isPB)
 	}
 	if isPB {

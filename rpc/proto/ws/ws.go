@@ -34,7 +34,8 @@ type Options struct {
 // JSON makes the Proto of one session that speaks drpc.json.
 func JSON(s proto.Stream) proto.Proto { return Options{}.JSON(s) }
 
-// PB makes the Proto of one session that speaks drpc.pb.
+// PB makes the Proto of one session that speaks drpc.pb. It reads JSON as well, for that
+// is what Auto writes to a peer that has not said a word.
 func PB(s proto.Stream) proto.Proto { return Options{}.PB(s) }
 
 // Auto makes the Proto of one session that reads both and writes what the peer does.
@@ -49,16 +50,19 @@ func (o Options) JSON(s proto.Stream) proto.Proto {
 
 // PB makes the Proto of one session; it is a proto.Factory.
 func (o Options) PB(s proto.Stream) proto.Proto {
-	s = withPeer(s)
-	return &Proto{envelope.Frame{Stream: s, Payload: o.pb(s)}, NamePB}
+	return o.either(s, NamePB, true, false)
 }
 
 // Auto makes the Proto of one session; it is a proto.Factory.
 func (o Options) Auto(s proto.Stream) proto.Proto {
+	return o.either(s, NameAuto, s.Subprotocol == SubprotocolPB, true)
+}
+
+func (o Options) either(s proto.Stream, name string, writesPB, follows bool) proto.Proto {
 	s = withPeer(s)
-	either := &either{json: o.json(s), pb: o.pb(s)}
-	either.writesPB.Store(s.Subprotocol == SubprotocolPB)
-	return &Proto{envelope.Frame{Stream: s, Payload: either}, NameAuto}
+	e := &either{json: o.json(s), pb: o.pb(s), follows: follows}
+	e.writesPB.Store(writesPB)
+	return &Proto{envelope.Frame{Stream: s, Payload: e}, name}
 }
 
 func withPeer(s proto.Stream) proto.Stream {

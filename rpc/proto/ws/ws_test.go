@@ -213,6 +213,19 @@ func TestAutoWritesWhatItsPeerDoes(t *testing.T) {
 	}
 }
 
+// TestPBReadsWhatAutoWritesFirst and stays with what it writes.
+func TestPBReadsWhatAutoWritesFirst(t *testing.T) {
+	m := &message.Message{Seq: 1, Type: message.Push, Method: "/a"}
+	p := framer(t, ws.PB, proto.Limits{})
+	var got message.Message
+	if _, err := p.CutFrame(prototest.Encode(t, ws.Auto, m), &got); err != nil || got.Method != "/a" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if out, err := p.AppendFrame(nil, m); err != nil || !bytes.Equal(out, prototest.Encode(t, ws.PB, m)) {
+		t.Errorf("wrote %q, %v", out, err)
+	}
+}
+
 // TestPeersOfOursAreKnown by what older ones never write.
 func TestPeersOfOursAreKnown(t *testing.T) {
 	classic := ws.Options{Classic: true}
@@ -253,7 +266,7 @@ func TestBadFramesAreRefusedWithTheReason(t *testing.T) {
 		{ws.PB, "\x80", "a number has no end"},
 		{ws.PB, "\x22\x02[]", "cannot read metadata"},
 		{ws.PB, "\x42\x017", "cannot read status"},
-		{ws.PB, `{"seq":1}`, "field 15 is of type 3"},
+		{ws.JSON, "\x08\x01", "the text is no message"},
 		{ws.Auto, `{"seq":`, "the text is no message"},
 		{ws.Auto, "", "the text is no message"},
 		{ws.Auto, "\x80", "a number has no end"},

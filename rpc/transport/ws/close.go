@@ -80,8 +80,6 @@ func (c *Conn) sayGoodbye() {
 	default:
 		return // something is on its way, behind which we would have to wait
 	}
-	if !c.line.ended.Load() {
-		_ = c.line.SetWriteDeadline(time.Now().Add(goodbyeTime))
-		c.writeClose(websocket.StatusGoingAway)
-	}
+	_ = c.line.SetWriteDeadline(time.Now().Add(goodbyeTime))
+	c.writeClose(websocket.StatusGoingAway)
 }

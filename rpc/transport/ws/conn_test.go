@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -34,8 +35,10 @@ func TestMessagesAreFramesBothWays(t *testing.T) {
 	if near.RemoteAddr().String() != far.LocalAddr().String() || near.LocalAddr().String() != far.RemoteAddr().String() {
 		t.Errorf("addresses: %v %v, %v %v", near.LocalAddr(), near.RemoteAddr(), far.LocalAddr(), far.RemoteAddr())
 	}
-	if _, ok := far.NetConn().(interface{ NetConn() net.Conn }); ok {
-		t.Errorf("the connection below is a %T", far.NetConn())
+	for _, c := range []*ws.Conn{near, far} {
+		if _, ok := c.NetConn().(*net.TCPConn); !ok {
+			t.Errorf("the connection below is a %T", c.NetConn())
+		}
 	}
 }
 
@@ -123,6 +126,23 @@ func TestMessageOverTheLimitEndsTheConnection(t *testing.T) {
 	}
 	if n, err := c.Write(frame(strings.Repeat("x", 1001))); n != 0 || err == nil || !strings.Contains(err.Error(), "the most is 1000") {
 		t.Errorf("wrote %d, %v", n, err)
+	}
+}
+
+// TestAnnouncedSizeCostsNothing: memory is for what has come.
+func TestAnnouncedSizeCostsNothing(t *testing.T) {
+	l := listen(t, ws.Options{})
+	p := dialByHand(t, l, "/")
+	c := accept(t, l)
+	b := p.frame(final|opBinary, strings.Repeat("x", 30<<20))[:10_000]
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	p.Write(b)
+	p.Close()
+	wantEnd(t, c, io.ErrUnexpectedEOF)
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; got > 256<<10 {
+		t.Errorf("10000 bytes of a large message took %d", got)
 	}
 }
 

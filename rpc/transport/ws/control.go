@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"io"
 
 	"github.com/coder/websocket"
 )
@@ -24,7 +25,7 @@ const (
 )
 
 // writeControl writes one frame in one piece. It is called with the turn.
-func (c *Conn) writeControl(kind byte, payload []byte) error {
+func (c *Conn) writeControl(w io.Writer, kind byte, payload []byte) error {
 	frame := make([]byte, 0, 2+maskBytes+mostControl)
 	frame = append(frame, kind, byte(len(payload)))
 	if c.dialed {
@@ -38,14 +39,15 @@ func (c *Conn) writeControl(kind byte, payload []byte) error {
 	} else {
 		frame = append(frame, payload...)
 	}
-	_, err := c.line.Write(frame)
+	_, err := w.Write(frame)
 	return err
 }
 
 // writeClose writes our close, once. It is called with the turn.
 func (c *Conn) writeClose(code websocket.StatusCode) {
-	if err := c.writeControl(frameClose, binary.BigEndian.AppendUint16(nil, uint16(code))); err == nil {
-		c.line.ended.Store(true)
+	// First of all, for the answer to the peer's answer may be faster than we are.
+	if !c.line.ended.Swap(true) {
+		_ = c.writeControl(c.line.Conn, frameClose, binary.BigEndian.AppendUint16(nil, uint16(code))) // the reader sees
 	}
 }
 
@@ -70,7 +72,7 @@ func (c *Conn) answerPings() {
 			c.giveTurn()
 			return
 		}
-		err := c.writeControl(framePong, payload)
+		err := c.writeControl(c.line, framePong, payload)
 		if c.giveTurn(); err != nil {
 			return
 		}

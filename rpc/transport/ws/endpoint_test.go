@@ -14,10 +14,13 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/rpc"
+	"github.com/dserver/dserver/rpc/filter"
+	"github.com/dserver/dserver/rpc/filter/md5"
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/proto"
 	wsproto "github.com/dserver/dserver/rpc/proto/ws"
 	"github.com/dserver/dserver/rpc/status"
+	"github.com/dserver/dserver/rpc/transport"
 	"github.com/dserver/dserver/rpc/transport/ws"
 )
 
@@ -266,6 +269,43 @@ func TestUnreadableBodyIsAnsweredAndTheSessionGoesOn(t *testing.T) {
 	p.send(final|opBinary, "\x08\x03\x10\x09") // no such type
 	p.want(final|opClose, code(1001))
 	p.wantClosed()
+}
+
+// TestFiltersOfBodies go both ways, those of a reply are those of its call, and an error
+// has none.
+func TestFiltersOfBodies(t *testing.T) {
+	list := []filter.Filter{md5.Filter{}}
+	newFiltered := func(transports ...transport.Transport) *rpc.Endpoint {
+		e, err := rpc.New(rpc.Config{Proto: wsproto.PB, Filters: list, Transports: transports, Logger: quiet()})
+		must(t, err)
+		t.Cleanup(func() { e.Close() })
+		return e
+	}
+	server, client := newFiltered(), newFiltered(ws.Transport{})
+	routes(t, server)
+	l := listen(t, ws.Options{})
+	serve(t, server, l)
+	s, err := client.Dial(t.Context(), "ws://"+l.Addr().String())
+	must(t, err)
+	var sum int
+	if err := s.Call(t.Context(), "/math/add", []int{1, 2}, &sum, rpc.WithFilters(filter.IDMD5)); err != nil || sum != 3 {
+		t.Errorf("got %d, %v", sum, err)
+	}
+	wantCode(t, s.Call(t.Context(), "/math/fail", []int{1}, &sum, rpc.WithFilters(filter.IDMD5)), 1001)
+
+	p := dialByHand(t, l, "/")
+	p.send(final|opBinary, "\x08\x01\x10\x01\x1a\x05/text\x28j\x32\x13\"a\""+md5Of(`"a"`)+"\x3a\x015")
+	p.want(final|opBinary, "\x08\x01\x10\x02\x22\x02{}\x28j\x32\x13\"a\""+md5Of(`"a"`)+"\x3a\x015")
+	p.send(final|opBinary, "\x08\x02\x10\x01\x1a\x05/nope\x28j\x32\x13\"a\""+md5Of(`"a"`)+"\x3a\x015")
+	_, payload := p.receive()
+	if !strings.HasPrefix(payload, "\x08\x02\x10\x02\x22\x02{}\x42") {
+		t.Errorf("got %q", payload)
+	}
+}
+
+func md5Of(text string) string {
+	sum, _ := md5.Filter{}.AppendPack(nil, []byte(text))
+	return string(sum[len(text):])
 }
 
 // TestTrickleEndsTheSession, where the endpoint itself sees no part of a message.

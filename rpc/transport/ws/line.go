@@ -10,7 +10,7 @@ import (
 // line is the connection below a websocket, as the library sees it.
 type line struct {
 	net.Conn
-	ended atomic.Bool // our close is written
+	ended atomic.Bool // our close goes out, or has
 }
 
 // Read gives io.ErrUnexpectedEOF at the end: the library takes an io.EOF in the midst of
@@ -23,8 +23,8 @@ func (l *line) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write drops what comes after our close: the library answers that of the peer, and
-// does not know that ours is written.
+// Write drops what comes after our close, which goes past it: the library answers that of
+// the peer, and does not know of ours.
 func (l *line) Write(b []byte) (int, error) {
 	if l.ended.Load() {
 		return len(b), nil

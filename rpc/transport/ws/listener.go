@@ -95,21 +95,23 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends the listener below and gives handshakes that go on a second; Accept gives
-// them until Close is done. What nobody has accepted then is closed. Websockets that
-// were accepted live on. A second Close does nothing.
+// Close ends the listener below and gives handshakes that go on, and websockets that wait
+// for Accept, one second. What nobody has accepted then is closed. Websockets that were
+// accepted live on. A second Close does nothing.
 func (l *Listener) Close() error {
 	var err error
 	l.once.Do(func() {
 		l.leaving.Store(true)
 		err = l.below.Close()
 		_ = l.serving.Wait(context.Background())
-		l.finishHandshakes()
+		patience := time.NewTimer(closeTime)
+		defer patience.Stop()
+		l.finishHandshakes(patience)
+		l.emptyQueue(patience)
 		l.end(net.ErrClosed)
 		for {
 			select {
 			case c := <-l.queue:
-				<-l.room
 				c.Close()
 			default:
 				return
@@ -121,20 +123,30 @@ func (l *Listener) Close() error {
 
 // finishHandshakes does what Shutdown of the server does not: requests that come while
 // it goes on are answered.
-func (l *Listener) finishHandshakes() {
+func (l *Listener) finishHandshakes(patience *time.Timer) {
 	finished := make(chan struct{})
 	l.serving.Go("wait for handshakes", func(context.Context) {
 		l.conns.Wait()
 		close(finished)
 	})
-	patience := time.NewTimer(closeTime)
-	defer patience.Stop()
 	select {
 	case <-finished:
 	case <-patience.C:
+		patience.Reset(0)
 	}
 	_ = l.server.Close() // what takes too long
 	<-finished
+}
+
+// emptyQueue takes all places in the queue, which are free once it is empty.
+func (l *Listener) emptyQueue(patience *time.Timer) {
+	for range backlog {
+		select {
+		case l.room <- struct{}{}:
+		case <-patience.C:
+			return
+		}
+	}
 }
 
 func (l *Listener) end(err error) {

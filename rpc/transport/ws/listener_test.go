@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -172,12 +174,11 @@ func TestListenerCloseEndsWhatNobodyAccepted(t *testing.T) {
 	}
 	defer half.Close()
 	io.WriteString(half, "GET / HT")
-	closed := make(chan struct{})
-	go func() {
-		l.Close()
-		close(closed)
-	}()
-	within(t, "the listener closes", closed)
+	start := time.Now()
+	l.Close()
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("took %v", took)
+	}
 	waiting.want(final|opClose, code(1001))
 	waiting.wantClosed()
 	(&peer{Conn: half, t: t, r: waiting.r}).wantClosed()
@@ -229,6 +230,81 @@ func TestCloseLetsHandshakesFinish(t *testing.T) {
 		t.Error(err)
 	}
 	within(t, "the listener closes", closed)
+}
+
+// TestReplacedListenersLoseNoHandshake: when servers that share a socket follow each
+// other, as at a reload, who connects meanwhile does not notice.
+func TestReplacedListenersLoseNoHandshake(t *testing.T) {
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer socket.Close()
+	stop := make(chan struct{})
+	var dialled atomic.Int64
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				conn, err := ws.Transport{}.Dial(t.Context(), socket.Addr().String())
+				if err != nil {
+					t.Errorf("after %d: %v", dialled.Load(), err)
+					return
+				}
+				got := make([]byte, len(frame("hello")))
+				if _, err := io.ReadFull(conn, got); err != nil {
+					t.Errorf("after %d: %v", dialled.Load(), err)
+				}
+				conn.Close()
+				dialled.Add(1)
+			}
+		})
+	}
+	for range 10 {
+		l, served := greeter(t, socket)
+		before := dialled.Load()
+		eventually(t, "some connect", func() bool { return dialled.Load() > before+5 || t.Failed() })
+		next, nextServed := greeter(t, socket)
+		l.Close()
+		within(t, "the old one has ended", served)
+		defer within(t, "the last one has ended", nextServed)
+		defer next.Close()
+	}
+	close(stop)
+	all.Wait()
+}
+
+// greeter serves the socket by a listener of its own.
+func greeter(t *testing.T, socket net.Listener) (l *ws.Listener, served chan struct{}) {
+	t.Helper()
+	file, err := socket.(*net.TCPListener).File()
+	must(t, err)
+	defer file.Close()
+	ln, err := net.FileListener(file)
+	must(t, err)
+	l, err = ws.NewListener(ln, ws.Options{Logger: quiet()})
+	must(t, err)
+	served = make(chan struct{})
+	go func() {
+		defer close(served)
+		var all sync.WaitGroup
+		defer all.Wait()
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				conn.Write(frame("hello"))
+				io.Copy(io.Discard, conn)
+				conn.Close()
+			})
+		}
+	}()
+	return l, served
 }
 
 // TestListenerThatFails hands its error on.

@@ -115,6 +115,24 @@ func TestMessageHasLimitedTime(t *testing.T) {
 	})
 }
 
+// TestEarlierDeadlineCounts, the user's or that of a message.
+func TestEarlierDeadlineCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for user, want := range map[time.Duration]time.Duration{time.Hour: 10 * time.Second, 3 * time.Second: 3 * time.Second} {
+			c, p := onPipe(t, ws.Options{FrameTime: 10 * time.Second})
+			start := time.Now()
+			c.SetReadDeadline(start.Add(user))
+			ended := reading(c)
+			p.send(opBinary, "x")
+			if err := <-ended; !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != want {
+				t.Errorf("with %v: %v after %v", user, err, time.Since(start))
+			}
+			c.Close()
+			p.Close()
+		}
+	})
+}
+
 // TestPingBehindALongMessageEndsNothing: the library would give up the connection.
 func TestPingBehindALongMessageEndsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -191,9 +209,13 @@ func TestCloseWriteLeavesReadingOpen(t *testing.T) {
 			time.Sleep(time.Hour)
 			p.send(final|opClose, code(1012))
 		}()
+		start := time.Now()
 		wantFrame(t, c, "still on the way")
 		wantEnd(t, c, io.EOF)
 		p.wantNothingButTheEnd()
+		if took := time.Since(start); took != time.Hour+time.Second {
+			t.Errorf("took %v", took)
+		}
 	})
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/dserver/dserver/rpc/proto/prototest"
 	"github.com/dserver/dserver/rpc/proto/raw"
 	"github.com/dserver/dserver/rpc/proto/redis"
+	"github.com/dserver/dserver/rpc/proto/ws"
 )
 
 // wireProto is a protocol as docs/wire.md names it.
@@ -41,8 +42,8 @@ func wireProtos() map[string]wireProto {
 		"pb":      {now: pb.New, old: pb.Options{Classic: true}.New, has: all},
 		"jsonrpc": {now: jsonrpc.New, old: jsonrpc.Options{Classic: true}.New, has: append(calls[:3:3], "PUSH", "old")},
 		"http":    {now: http.New, old: http.Options{Classic: true}.New, has: append(calls[:3:3], "PUSH", "filtered", "old")},
-		"ws-json": {has: append(calls[:3:3], "PUSH", "AUTH_CALL", "AUTH_REPLY", "old", "refused"), sized: true},
-		"ws-pb":   {has: all, sized: true},
+		"ws-json": {now: ws.JSON, old: ws.Options{Classic: true}.JSON, has: append(calls[:3:3], "PUSH", "AUTH_CALL", "AUTH_REPLY", "old", "refused"), sized: true},
+		"ws-pb":   {now: ws.PB, old: ws.Options{Classic: true}.PB, has: all, sized: true},
 		"redis":   {now: redis.New, has: calls},
 	}
 }

@@ -25,7 +25,9 @@ func generation(t *testing.T, p *port, c rpc.Config, name string) *rpc.Endpoint 
 // movingBed is a port with its first generation, for tests of moving.
 func movingBed(t *testing.T, b *bed) (*port, string) {
 	scheme, _, _ := strings.Cut(b.address, "://")
-	where := map[string]string{"tcp": "tcp://127.0.0.1:0", "unix": "unix://" + t.TempDir() + "/p", "mem": "mem://port"}[scheme]
+	where := map[string]string{
+		"tcp": "tcp://127.0.0.1:0", "unix": "unix://" + t.TempDir() + "/p", "mem": "mem://port", "ws": "ws://127.0.0.1:0",
+	}[scheme]
 	ln, err := b.client.Listen(t.Context(), where)
 	if err != nil {
 		t.Fatal(err)

@@ -18,11 +18,13 @@ import (
 	"github.com/dserver/dserver/rpc/proto/json"
 	"github.com/dserver/dserver/rpc/proto/pb"
 	"github.com/dserver/dserver/rpc/proto/raw"
+	wsproto "github.com/dserver/dserver/rpc/proto/ws"
 	"github.com/dserver/dserver/rpc/status"
 	"github.com/dserver/dserver/rpc/transport"
 	"github.com/dserver/dserver/rpc/transport/memory"
 	"github.com/dserver/dserver/rpc/transport/tcp"
 	"github.com/dserver/dserver/rpc/transport/unix"
+	"github.com/dserver/dserver/rpc/transport/ws"
 )
 
 // logBook collects what an endpoint logs.
@@ -95,7 +97,11 @@ func combinations() []combination {
 			list = append(list, combination{p.name + "/" + a.name, p.make, p.text, a.make})
 		}
 	}
-	return list
+	// A websocket carries messages without the frames of most protocols.
+	websocket := func(*testing.T) string { return "ws://127.0.0.1:0/ws" }
+	return append(list,
+		combination{"ws-json/ws", wsproto.JSON, true, websocket},
+		combination{"ws-pb/ws", wsproto.PB, false, websocket})
 }
 
 // everywhere runs one test body on every combination.
@@ -119,7 +125,7 @@ func onTCP(t *testing.T, server rpc.Config) *bed {
 func newBed(t *testing.T, server, client rpc.Config, address string) *bed {
 	t.Helper()
 	b := &bed{t: t, serverLog: new(logBook), clientLog: new(logBook), proto: server.Proto}
-	transports := []transport.Transport{tcp.Transport{}, unix.Transport{}, memory.New()}
+	transports := []transport.Transport{tcp.Transport{}, unix.Transport{}, memory.New(), ws.Transport{}}
 	server.Transports, client.Transports = transports, transports
 	server.Logger = slog.New(slog.NewTextHandler(b.serverLog, nil))
 	client.Logger = slog.New(slog.NewTextHandler(b.clientLog, nil))

@@ -73,6 +73,9 @@ type Stream struct {
 	// Filters are those of the endpoint; nil is none. A message that names another one
 	// cannot be written, and ends the session that reads it.
 	Filters *filter.Registry
+	// Subprotocol is what the connection's own handshake agreed on, as that of websocket
+	// can; empty is nothing.
+	Subprotocol string
 }
 
 // Limits bound what one message may cost, both ways.

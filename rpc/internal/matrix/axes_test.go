@@ -30,11 +30,13 @@ import (
 	"github.com/dserver/dserver/rpc/proto/jsonrpc"
 	"github.com/dserver/dserver/rpc/proto/pb"
 	"github.com/dserver/dserver/rpc/proto/raw"
+	"github.com/dserver/dserver/rpc/proto/ws"
 	"github.com/dserver/dserver/rpc/transport"
 	"github.com/dserver/dserver/rpc/transport/memory"
 	"github.com/dserver/dserver/rpc/transport/tcp"
 	rpctls "github.com/dserver/dserver/rpc/transport/tls"
 	"github.com/dserver/dserver/rpc/transport/unix"
+	rpcws "github.com/dserver/dserver/rpc/transport/ws"
 )
 
 // protocol is one row of the table, with what it cannot carry.
@@ -45,6 +47,7 @@ type protocol struct {
 	codecs   string        // ids; empty is all
 	textOnly bool          // bodies are UTF-8
 	filters  string        // ids; "-" is none, empty is all
+	either   string        // ids of filters that may or may not make text of a text
 	noPush   bool
 	schemes  []string // of the transports; nil is those of byte streams
 }
@@ -59,6 +62,9 @@ func protocols() []protocol {
 		{name: "json-classic", factory: json.New, classic: json.Options{Classic: true}.New, textOnly: true},
 		{name: "http", factory: http.New, filters: "z"},
 		{name: "http-classic", factory: http.New, classic: http.Options{Classic: true}.New, codecs: "jfxsp", filters: "z"},
+		{name: "ws-json", factory: ws.JSON, textOnly: true, filters: "-", either: "S", schemes: []string{"ws", "wss"}},
+		{name: "ws-pb", factory: ws.PB, schemes: []string{"ws", "wss"}},
+		{name: "ws-auto", factory: ws.Auto, classic: ws.PB, schemes: []string{"ws"}},
 		{name: "jsonrpc", factory: jsonrpc.New, codecs: "j", filters: "-", noPush: true},
 	}
 }
@@ -142,11 +148,14 @@ func transports(t *testing.T) (list []transport.Transport, addresses map[string]
 	s.StartTLS()
 	certificates := s.TLS.Certificates
 	s.Close()
+	c := &tls.Config{Certificates: certificates, InsecureSkipVerify: true}
 	list = []transport.Transport{
-		tcp.Transport{}, unix.Transport{}, memory.New(),
-		rpctls.Transport{Config: &tls.Config{Certificates: certificates, InsecureSkipVerify: true}},
+		tcp.Transport{}, unix.Transport{}, memory.New(), rpctls.Transport{Config: c},
+		rpcws.Transport{}, rpcws.Transport{Options: rpcws.Options{TLS: c}},
 	}
+	const loopback = "127.0.0.1:0"
 	return list, map[string]string{
-		"tcp": "127.0.0.1:0", "tls": "127.0.0.1:0", "mem": "server", "unix": filepath.Join(t.TempDir(), "s"),
+		"tcp": loopback, "tls": loopback, "ws": loopback, "wss": loopback,
+		"mem": "server", "unix": filepath.Join(t.TempDir(), "s"),
 	}
 }

@@ -3,6 +3,7 @@ package json
 import (
 	"github.com/dserver/dserver/rpc/proto"
 	"github.com/dserver/dserver/rpc/proto/internal/envelope"
+	"github.com/dserver/dserver/rpc/proto/internal/jsonmessage"
 )
 
 // ID and Name of the protocol; the id is never sent.
@@ -10,6 +11,9 @@ const (
 	ID   byte = 'j'
 	Name      = "json"
 )
+
+// ErrNotText is what AppendFrame wraps when a body is not UTF-8.
+var ErrNotText = jsonmessage.ErrNotText
 
 // Options choose a form of the protocol.
 type Options struct {
@@ -27,7 +31,7 @@ func (o Options) New(s proto.Stream) proto.Proto {
 	if s.Peer == nil {
 		s.Peer = new(proto.Peer)
 	}
-	return &Proto{envelope.Frame{Stream: s, Payload: &payload{stream: s, classic: o.Classic}}}
+	return &Proto{envelope.NewFiltered(s, &jsonmessage.Payload{Stream: s, Classic: o.Classic})}
 }
 
 // Proto is the protocol on one session.

@@ -3,6 +3,7 @@ package pb
 import (
 	"github.com/dserver/dserver/rpc/proto"
 	"github.com/dserver/dserver/rpc/proto/internal/envelope"
+	"github.com/dserver/dserver/rpc/proto/internal/pbmessage"
 )
 
 // ID and Name of the protocol; the id is never sent.
@@ -26,7 +27,8 @@ func (o Options) New(s proto.Stream) proto.Proto {
 	if s.Peer == nil {
 		s.Peer = new(proto.Peer)
 	}
-	return &Proto{envelope.Frame{Stream: s, Payload: &payload{stream: s, classic: o.Classic}}}
+	layout := pbmessage.Layout{Seq: 1, Type: 2, Method: 3, Status: 4, Meta: 5, Codec: 6, Body: 7}
+	return &Proto{envelope.NewFiltered(s, &pbmessage.Payload{Stream: s, Classic: o.Classic, Layout: layout})}
 }
 
 // Proto is the protocol on one session.

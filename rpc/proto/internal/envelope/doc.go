@@ -1,13 +1,20 @@
 // Package envelope is what the frames of several protocols have around their text:
 //
-//	+--------+-------+---------+--------------------------------+
-//	| u32    | u8    | n bytes | payload, behind the n filters  |
-//	| size   | n     | filters |                                |
-//	+--------+-------+---------+--------------------------------+
+//	+--------+---------+
+//	| u32    | payload |
+//	| size   |         |
+//	+--------+---------+
 //
-// Integers are big endian. size does not count its own 4 bytes: it is 1 + n and what
-// the filters made of the payload.
+// size is big endian and does not count its own 4 bytes. In some protocols the filters
+// of a message act on all of it; the payload is then
 //
-// Protocols import it; it imports proto, message and filter. A Frame is used by many
-// goroutines at once if its Payload may be.
+//	+-------+---------+-----------------------------+
+//	| u8    | n bytes | text, behind the n filters  |
+//	| n     | filters |                             |
+//	+-------+---------+-----------------------------+
+//
+// and in others on the body alone, whose text says which they are.
+//
+// Protocols import it; it imports proto, message, status and filter. A Frame is used
+// by many goroutines at once if its Payload may be.
 package envelope

@@ -8,10 +8,7 @@ import (
 	"github.com/dserver/dserver/rpc/proto"
 )
 
-const (
-	sizeBytes  = 4
-	maxFilters = 255
-)
+const sizeBytes = 4
 
 // Payload is what a protocol has inside.
 type Payload interface {
@@ -33,45 +30,24 @@ func (f Frame) Pack(m *message.Message) error { return proto.Pack(f.Stream.Write
 // Unpack reads one frame.
 func (f Frame) Unpack(m *message.Message) error { return proto.Unpack(f.Stream.Reader, f, m) }
 
-// AppendFrame appends m. It refuses what is over the limit, before and after its
-// filters, more than 255 of these and unknown ones.
+// AppendFrame appends m. It refuses what is over the limit.
 func (f Frame) AppendFrame(dst []byte, m *message.Message) ([]byte, error) {
-	if len(m.Filters) > maxFilters {
-		return dst, fmt.Errorf("cannot write with %d filters, the most is %d", len(m.Filters), maxFilters)
-	}
 	start := len(dst)
-	out := append(dst, 0, 0, 0, 0, byte(len(m.Filters)))
-	out = append(out, m.Filters...)
-	out, err := f.appendFiltered(out, m)
+	out, err := f.Payload.AppendPayload(append(dst, 0, 0, 0, 0), m)
 	if err != nil {
 		return dst, fmt.Errorf("cannot write: %w", err)
 	}
 	m.Size = len(out) - start
-	if err := f.checkSize(int64(m.Size - sizeBytes)); err != nil {
+	if err := checkSize(f.Stream.Limits, int64(m.Size-sizeBytes)); err != nil {
 		return dst, fmt.Errorf("cannot write: %w", err)
 	}
 	binary.BigEndian.PutUint32(out[start:], uint32(m.Size-sizeBytes))
 	return out, nil
 }
 
-func (f Frame) appendFiltered(dst []byte, m *message.Message) ([]byte, error) {
-	if len(m.Filters) == 0 {
-		return f.Payload.AppendPayload(dst, m)
-	}
-	text, err := f.Payload.AppendPayload(nil, m)
-	if err != nil {
-		return dst, err
-	}
-	// What its reader would refuse once it is unpacked is not sent.
-	if err := f.checkSize(int64(len(text))); err != nil {
-		return dst, err
-	}
-	return f.Stream.Filters.AppendPack(dst, text, m.Filters)
-}
-
 // checkSize compares a size with the limit, and with what 32 bits can say.
-func (f Frame) checkSize(size int64) error {
-	limit := int64(f.Stream.Limits.Message)
+func checkSize(limits proto.Limits, size int64) error {
+	limit := int64(limits.Message)
 	if limit <= 0 {
 		limit = 1<<32 - 1
 	}
@@ -87,10 +63,7 @@ func (f Frame) FrameSize(buf []byte) (int, error) {
 		return sizeBytes, nil
 	}
 	size := int64(binary.BigEndian.Uint32(buf))
-	if size == 0 {
-		return 0, fmt.Errorf("size is 0: there is no place for the number of filters")
-	}
-	if err := f.checkSize(size); err != nil {
+	if err := checkSize(f.Stream.Limits, size); err != nil {
 		return 0, err
 	}
 	return int(size) + sizeBytes, nil
@@ -106,21 +79,8 @@ func (f Frame) CutFrame(buf []byte, m *message.Message) (int, error) {
 		return 0, nil
 	}
 	m.Size = total
-	if err := f.parse(buf[sizeBytes:total], m); err != nil {
+	if err := f.Payload.ParsePayload(buf[sizeBytes:total], m); err != nil {
 		return 0, fmt.Errorf("cannot read frame of %d bytes: %w", total, err)
 	}
 	return total, nil
-}
-
-func (f Frame) parse(frame []byte, m *message.Message) error {
-	filters := int(frame[0])
-	if 1+filters > len(frame) {
-		return fmt.Errorf("size is %d, below the %d of its filters", len(frame), 1+filters)
-	}
-	m.Filters = frame[1 : 1+filters]
-	text, err := f.Stream.Filters.Unpack(frame[1+filters:], m.Filters, f.Stream.Limits.Message)
-	if err != nil {
-		return err
-	}
-	return f.Payload.ParsePayload(text, m)
 }

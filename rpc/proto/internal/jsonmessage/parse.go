@@ -1,8 +1,8 @@
-package json
+package jsonmessage
 
 import (
 	"bytes"
-	stdjson "encoding/json"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -10,6 +10,7 @@ import (
 	"github.com/dserver/dserver/rpc/codec"
 	"github.com/dserver/dserver/rpc/internal/gotext"
 	"github.com/dserver/dserver/rpc/message"
+	"github.com/dserver/dserver/rpc/proto/internal/envelope"
 	"github.com/dserver/dserver/rpc/status"
 )
 
@@ -24,6 +25,8 @@ type text struct {
 	Codec         uint8  `json:"bodyCodec"`
 	Body          value  `json:"body"`
 	ServiceMethod string `json:"serviceMethod"`
+
+	Filters json.RawMessage `json:"ptf"`
 }
 
 // value is the contents of a string, or the JSON text of anything else.
@@ -44,7 +47,7 @@ func (v *value) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	var s string
-	err := stdjson.Unmarshal(b, &s)
+	err := json.Unmarshal(b, &s)
 	*v = []byte(s)
 	return err
 }
@@ -53,14 +56,14 @@ func (v *value) UnmarshalJSON(b []byte) error {
 // as well as it can be understood. What is JSON both as it stands and by the reverse
 // of an older writer, such as a body with \b, is taken as it stands, for that is what
 // everybody else writes; in the classic form it is the other way round.
-func (p *payload) ParsePayload(b []byte, m *message.Message) error {
+func (p *Payload) ParsePayload(b []byte, m *message.Message) error {
 	t, err := parseStrict(b)
 	switch {
 	case err == nil && t.Version != nil:
-		p.stream.Peer.MarkOurs()
-	case err != nil || p.classic || !t.bodyIsSound():
-		old, errOld := parseOld(b)
-		if errOld == nil && (err != nil || old.bodyIsSound()) {
+		p.Stream.Peer.MarkOurs()
+	case err != nil || p.Classic || !p.bodyIsSound(&t):
+		old, errOld := p.parseOld(b)
+		if errOld == nil && (err != nil || p.bodyIsSound(&old)) {
 			t, err = old, nil
 		}
 	}
@@ -71,41 +74,68 @@ func (p *payload) ParsePayload(b []byte, m *message.Message) error {
 }
 
 // bodyIsSound tells whether the body can be what its codec says.
-func (t *text) bodyIsSound() bool {
-	return t.Codec != codec.IDJSON || len(t.Body) == 0 || stdjson.Valid(t.Body)
+func (p *Payload) bodyIsSound(t *text) bool {
+	body := []byte(t.Body)
+	if p.Websocket {
+		ids, err := t.filters()
+		if err == nil {
+			body, err = envelope.Unfilter(p.Stream, body, ids)
+		}
+		if err != nil {
+			return false
+		}
+	}
+	return t.Codec != codec.IDJSON || len(body) == 0 || json.Valid(body)
+}
+
+// filters are a list of numbers.
+func (t *text) filters() (ids []byte, err error) {
+	if len(t.Filters) == 0 {
+		return nil, nil
+	}
+	if err := json.Unmarshal(t.Filters, &ids); err != nil {
+		return nil, fmt.Errorf("cannot read the filters: %w", err)
+	}
+	return ids, nil
 }
 
 func parseStrict(b []byte) (t text, err error) {
 	if !utf8.Valid(b) {
 		return t, errors.New("the text is not UTF-8")
 	}
-	if err := stdjson.Unmarshal(b, &t); err != nil {
+	if err := json.Unmarshal(b, &t); err != nil {
 		return t, fmt.Errorf("the text is no message: %w", err)
 	}
 	return t, nil
 }
 
 // parseOld is the reverse of an older writer.
-func parseOld(b []byte) (t text, err error) {
-	head, body, ok := oldBody(b)
+func (p *Payload) parseOld(b []byte) (t text, err error) {
+	rest, body, ok := p.oldBody(b)
 	if !ok {
 		return t, errors.New("the text has no body at its end")
 	}
-	head = append(bytes.Clone(head), '}')
-	if t, err = parseStrict(head); err != nil && gotext.HasEscape(head) {
-		t, err = parseStrict(gotext.JSON(head))
+	if t, err = parseStrict(rest); err != nil && gotext.HasEscape(rest) {
+		t, err = parseStrict(gotext.JSON(rest))
 	}
 	t.Body = body
 	return t, err
 }
 
-func (p *payload) fill(m *message.Message, t *text) (err error) {
+func (p *Payload) fill(m *message.Message, t *text) (err error) {
 	m.Seq, m.Type, m.Method, m.Codec, m.Body = t.Seq, message.Type(t.Type), t.ServiceMethod, t.Codec, t.Body
 	if m.Status, err = status.ParseText(t.Status); err != nil {
 		return err
 	}
-	if err := p.stream.Limits.CheckMetadata(len(t.Meta)); err != nil {
+	if err := p.Stream.Limits.CheckMetadata(len(t.Meta)); err != nil {
 		return err
 	}
-	return m.Meta.ParseText(t.Meta)
+	if err := m.Meta.ParseText(t.Meta); err != nil || !p.Websocket {
+		return err
+	}
+	ids, err := t.filters()
+	if err != nil {
+		return err
+	}
+	return envelope.UnpackBody(p.Stream, m, t.Body, ids)
 }

@@ -126,28 +126,38 @@ func (e *HookError) Error() string {
 }
 
 // run calls the hooks one after the other until one fails.
-func (l list[H]) run(hook string, f func(H) error) (err error) {
-	at := 0
-	defer func() {
-		if v := recover(); v != nil {
-			err = &HookError{Plugin: l[at].plugin, Hook: hook, Value: v, Stack: debug.Stack()}
-		}
-	}()
-	for at = range l {
-		if err := f(l[at].hook); err != nil {
-			return err
-		}
-	}
-	return nil
+func (l list[H]) run(hook string, f func(H) error) error {
+	_, err := l.until(hook, f)
+	return err
 }
 
 // all calls every hook, also after one that failed: it may have to give something back.
 func (l list[H]) all(hook string, f func(H) error) error {
 	var errs []error
-	for i := range l {
-		errs = append(errs, l[i:i+1].run(hook, f))
+	for len(l) > 0 {
+		called, err := l.until(hook, f)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		l = l[called:]
 	}
 	return errors.Join(errs...)
+}
+
+// until calls the hooks up to the first that fails and counts them.
+func (l list[H]) until(hook string, f func(H) error) (called int, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &HookError{Plugin: l[called-1].plugin, Hook: hook, Value: v, Stack: debug.Stack()}
+		}
+	}()
+	for i := range l {
+		called++
+		if err := f(l[i].hook); err != nil {
+			return called, err
+		}
+	}
+	return called, nil
 }
 
 // note logs the error of a hook that changes nothing.

@@ -52,7 +52,7 @@ func hookCases() []hookCase {
 
 		{hook: "BeforeWriteCall", side: onClient, step: "call", code: status.WriteFailed, coded: true},
 		{hook: "AfterWriteCall", side: onClient},
-		{hook: "BeforeWriteReply", side: onServer},
+		{hook: "BeforeWriteReply", side: onServer, step: "call", code: status.InternalServerError, peer: true, coded: true},
 		{hook: "AfterWriteReply", side: onServer},
 		{hook: "BeforeWritePush", side: onClient, step: "push", code: status.WriteFailed, coded: true},
 		{hook: "AfterWritePush", side: onClient},

@@ -13,6 +13,7 @@ import (
 	"github.com/dserver/dserver/rpc/plugin/auth"
 	"github.com/dserver/dserver/rpc/plugin/plugintest"
 	"github.com/dserver/dserver/rpc/proto"
+	"github.com/dserver/dserver/rpc/proto/http"
 	"github.com/dserver/dserver/rpc/proto/json"
 	"github.com/dserver/dserver/rpc/proto/pb"
 	"github.com/dserver/dserver/rpc/proto/raw"
@@ -62,7 +63,9 @@ func wantWho(t *testing.T, s interface {
 }
 
 func TestPeerIsLetIn(t *testing.T) {
-	for name, p := range map[string]proto.Factory{"raw": raw.New, "classic": raw.Options{Classic: true}.New, "pb": pb.New, "json": json.New} {
+	for name, p := range map[string]proto.Factory{
+		"raw": raw.New, "classic": raw.Options{Classic: true}.New, "pb": pb.New, "json": json.New, "http": http.New,
+	} {
 		t.Run(name, func(t *testing.T) {
 			server, client := checks(), shows("token-1", auth.OnPass(func(s rpc.EarlySession, pass string) error {
 				s.Attributes().Store("pass", pass)

@@ -8,7 +8,7 @@
 // On the wire the dialler sends one AUTH_CALL and the acceptor answers with one
 // AUTH_REPLY, which has a status if it refuses; then it hangs up. Who sends anything
 // else first is refused with 401. Until a peer is let in it can cost no more than one
-// message of 64 KiB and the decoding of what it shows: filters do not run.
+// message of about 64 KiB and the decoding of what it shows: filters do not run.
 //
 // Anybody may import the package; it imports rpc and packages below it. Plugins are
 // safe for concurrent use, and one may serve several endpoints. The functions they are

@@ -394,6 +394,39 @@ func TestPingWaitsForNobody(t *testing.T) {
 	}
 }
 
+// hooked is a plugin whose hooks count heartbeats that go out, and panic.
+type hooked struct{ seen chan string }
+
+func (hooked) Name() string { return "hooked" }
+
+func (h hooked) count(c rpc.WriteCtx) error {
+	h.seen <- c.Method()
+	panic("as asked")
+}
+
+func (h hooked) BeforeWriteCall(c rpc.WriteCtx) error { return h.count(c) }
+func (h hooked) BeforeWritePush(c rpc.WriteCtx) error { return h.count(c) }
+
+// TestHeartbeatsPassHooks: one that refuses them, by a panic even, keeps them back and
+// does not end the session, which nobody asked.
+func TestHeartbeatsPassHooks(t *testing.T) {
+	for _, mode := range []heartbeat.Mode{heartbeat.Push, heartbeat.Call} {
+		synctest.Test(t, func(t *testing.T) {
+			ticks := newTicker()
+			b := plugintest.New(t, with(ticks))
+			h := hooked{make(chan string, 100)}
+			s := b.Dial(t, with(pings(t, mode), h))
+			time.Sleep(5 * rate)
+			if n := len(h.seen); n < 4 || <-h.seen != heartbeat.Route {
+				t.Errorf("the hook has seen %d", n)
+			}
+			if s.Err() != nil || len(ticks.list()) > 0 {
+				t.Errorf("the peer has seen %q; the session: %v", ticks.list(), s.Err())
+			}
+		})
+	}
+}
+
 // TestOneValueServesSeveralEndpoints as long as one of them is open.
 func TestOneValueServesSeveralEndpoints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -21,11 +21,14 @@ import (
 // Retry set the peer has certainly not executed the call. Without a deadline in ctx
 // that of Config.CallTimeout counts.
 func (s *Session) Call(ctx context.Context, method string, req, res any, opts ...CallOption) error {
-	o := newCallOptions(opts)
-	return s.call(ctx, method, req, res, &o)
+	c := s.e.ended.get()
+	defer s.e.ended.put(c)
+	c.options.apply(opts)
+	return s.call(ctx, c, method, req, res, &c.options)
 }
 
-func (s *Session) call(ctx context.Context, method string, req, res any, o *callOptions) (err error) {
+// call makes one call with c, which is nobody else's when it returns.
+func (s *Session) call(ctx context.Context, c *call, method string, req, res any, o *callOptions) (err error) {
 	if limit := s.e.config.CallTimeout; limit > 0 {
 		if _, has := ctx.Deadline(); !has {
 			var cancel context.CancelFunc
@@ -33,7 +36,7 @@ func (s *Session) call(ctx context.Context, method string, req, res any, o *call
 			defer cancel()
 		}
 	}
-	c := newCall(ctx, s, method, req)
+	c.begin(ctx, s, method, req)
 	if err := s.begin(); err != nil {
 		return err
 	}
@@ -52,7 +55,7 @@ func (s *Session) call(ctx context.Context, method string, req, res any, o *call
 		return err
 	}
 	if err := s.send(ctx, waitContext, &c.m); err != nil {
-		s.calls.take(c.m.Seq)
+		s.takeBack(c)
 		return err
 	}
 	if err := s.e.hooks.runAfterWriteCall(&c.passage); err != nil {
@@ -71,14 +74,23 @@ func (s *Session) await(ctx context.Context, c *call) error {
 		return nil
 	case <-ctx.Done():
 	}
-	if s.calls.take(c.m.Seq) == nil {
-		<-c.done // somebody else is ending it right now
+	if !s.takeBack(c) {
 		return nil
 	}
 	if ctx.Err() == context.Canceled {
 		s.sendCancel(c.m.Seq)
 	}
 	return contextEnded(ctx)
+}
+
+// takeBack ends a call that has no reply. It returns false when somebody else was
+// ending it, and has.
+func (s *Session) takeBack(c *call) bool {
+	if s.calls.take(c.m.Seq) != nil {
+		return true
+	}
+	<-c.done
+	return false
 }
 
 // Push sends a message that has no answer. nil means that it was handed to the

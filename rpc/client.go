@@ -78,7 +78,11 @@ func (c *Client) Pending() int { return int(c.pending.Load()) }
 // is [Idempotent]. 105 means that there is no connection to be had.
 func (c *Client) Call(ctx context.Context, method string, req, res any, opts ...CallOption) error {
 	o := newCallOptions(opts)
-	return c.do(ctx, &o, func(s *Session) error { return s.call(ctx, method, req, res, &o) })
+	return c.do(ctx, &o, func(s *Session) error {
+		call := s.e.ended.get()
+		defer s.e.ended.put(call)
+		return s.call(ctx, call, method, req, res, &o)
+	})
 }
 
 // Push is [Session.Push] on the client's session.

@@ -183,7 +183,7 @@ func (r *CutError) add(s *Session) {
 		note(in.method, in.m.Seq, true, in.started)
 	}
 	for _, c := range s.calls.list() {
-		note(c.method, c.m.Seq, false, c.started)
+		note(c.method, c.seq, false, c.started)
 	}
 	s.sendFinalGoaway()
 	s.end(errors.New("cut at the deadline of a shutdown"))

@@ -125,7 +125,7 @@ func (s *Session) accept(in *inbound) *status.Status {
 	if r.ordered || s.traits.InOrder {
 		s.lane.enter(in)
 	} else {
-		s.e.workers.run(in.run)
+		s.e.workers.start(in)
 	}
 	return nil
 }

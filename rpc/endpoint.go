@@ -28,6 +28,7 @@ type Endpoint struct {
 	workers *workers     // handlers and other short work
 	group   *group.Group // accept loops, session readers, dialling
 	bufs    bufferPool
+	ended   callPool
 
 	handlers     work         // that run
 	running      atomic.Int64 // handlers, as admitted

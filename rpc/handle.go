@@ -16,13 +16,14 @@ func Handle[Req, Res any](r Registrar, method string, f func(ctx Context, req Re
 	}
 	route := newRoute(at.join(method), false, opts)
 	route.req, route.res = reflect.TypeFor[Req](), reflect.TypeFor[Res]()
-	fresh := freshValue[Req]()
+	read, result := requestReader[Req](), resultKeeper[Res]()
 	route.handle = func(in *inbound) (any, error) {
-		req := fresh()
-		if err := in.decode(&req); err != nil {
+		req, err := read(in)
+		if err != nil {
 			return nil, err
 		}
-		return f(in, req)
+		res, err := f(in, req)
+		return result(in, res), err
 	}
 	return at.add(route)
 }
@@ -35,10 +36,10 @@ func HandlePush[Req any](r Registrar, method string, f func(ctx Context, req Req
 	}
 	route := newRoute(at.join(method), true, opts)
 	route.req = reflect.TypeFor[Req]()
-	fresh := freshValue[Req]()
+	read := requestReader[Req]()
 	route.handle = func(in *inbound) (any, error) {
-		req := fresh()
-		if err := in.decode(&req); err != nil {
+		req, err := read(in)
+		if err != nil {
 			return nil, err
 		}
 		return nil, f(in, req)
@@ -46,14 +47,37 @@ func HandlePush[Req any](r Registrar, method string, f func(ctx Context, req Req
 	return at.add(route)
 }
 
-// freshValue makes zero values of T; for a pointer type, pointers to zero values.
-func freshValue[T any]() func() T {
-	t := reflect.TypeFor[T]()
-	if t.Kind() != reflect.Pointer {
-		return func() (zero T) { return zero }
+// requestReader decodes a request. A pointer points to a fresh value; neither that nor
+// bytes need anything else of memory.
+func requestReader[Req any]() func(in *inbound) (Req, error) {
+	switch t := reflect.TypeFor[Req](); {
+	case t == reflect.TypeFor[[]byte]():
+		return func(in *inbound) (Req, error) {
+			err := in.decode(&in.bytes)
+			req, _ := any(in.bytes).(Req)
+			return req, err
+		}
+	case t.Kind() == reflect.Pointer:
+		return func(in *inbound) (Req, error) {
+			req, _ := reflect.New(t.Elem()).Interface().(Req)
+			return req, in.decode(req)
+		}
+	default:
+		return func(in *inbound) (req Req, err error) {
+			err = in.decode(&req)
+			return req, err
+		}
 	}
-	return func() T {
-		v, _ := reflect.New(t.Elem()).Interface().(T)
-		return v
+}
+
+// resultKeeper makes an interface of a result; bytes are kept with the message, where
+// that costs nothing.
+func resultKeeper[Res any]() func(in *inbound, res Res) any {
+	if reflect.TypeFor[Res]() != reflect.TypeFor[[]byte]() {
+		return func(_ *inbound, res Res) any { return res }
+	}
+	return func(in *inbound, res Res) any {
+		in.bytes, _ = any(res).([]byte)
+		return &in.bytes
 	}
 }

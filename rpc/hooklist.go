@@ -125,6 +125,12 @@ func (e *HookError) Error() string {
 	return fmt.Sprintf("plugin %s panicked in %s: %v", e.Plugin, e.Hook, e.Value)
 }
 
+// Unwrap gives what it panicked with if that was an error.
+func (e *HookError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
 // run calls the hooks one after the other until one fails.
 func (l list[H]) run(hook string, f func(H) error) error {
 	_, err := l.until(hook, f)

@@ -17,7 +17,8 @@ type inbound struct {
 	cancel  context.CancelFunc // of that one; nil without
 	route   *route
 	started time.Time
-	size    int // of the body, as counted by the endpoint
+	size    int    // of the body, as counted by the endpoint
+	bytes   []byte // a request or a result of that type
 
 	answer   passage     // the reply; the handler may set its metadata and codec
 	added    []byte      // filters of a result besides those of the request

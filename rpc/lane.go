@@ -5,7 +5,7 @@ import "sync"
 // lane runs the messages of ordered routes of one session one after the other.
 // Its length is bounded because every entry was admitted as a handler.
 type lane struct {
-	spawn func(func())
+	spawn func(task)
 
 	mu      sync.Mutex
 	queue   []*inbound
@@ -42,11 +42,12 @@ func (l *lane) enter(in *inbound) {
 	l.queue = append(l.queue, in)
 	if !l.running {
 		l.running = true
-		l.spawn(l.drain)
+		l.spawn(l)
 	}
 }
 
-func (l *lane) drain() {
+// run handles what waits until nothing does.
+func (l *lane) run() {
 	for {
 		l.mu.Lock()
 		if len(l.queue) == 0 {

@@ -20,10 +20,14 @@ type callOptions struct {
 }
 
 func newCallOptions(opts []CallOption) (o callOptions) {
-	for _, opt := range opts {
-		opt(&o)
-	}
+	o.apply(opts)
 	return o
+}
+
+func (o *callOptions) apply(opts []CallOption) {
+	for _, opt := range opts {
+		opt(o)
+	}
 }
 
 // WithMeta sends metadata along.

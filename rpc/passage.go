@@ -42,3 +42,10 @@ func (p *passage) SetMethod(method string) { p.method, p.m.Method = method, meth
 func (p *passage) Encode(v any) ([]byte, error) { return p.session.e.encode(p.m.Codec, v) }
 
 func (p *passage) Decode(b []byte, v any) error { return p.session.e.decode(p.m.Codec, b, v) }
+
+// clear makes it ready for another message.
+func (p *passage) clear() {
+	p.Context, p.session, p.method = nil, nil, ""
+	p.m, p.value, p.request = message.Message{}, nil, nil
+	p.shared.Store(nil)
+}

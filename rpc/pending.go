@@ -21,22 +21,39 @@ type pending struct {
 	err   *status.Status  // set: the session has ended
 }
 
-// call is one call that waits; it embeds its request.
+// call is one call that waits; it embeds its request. It is used again when it has
+// ended: who has taken it out of pending must not touch it once done has its value.
 type call struct {
 	passage
+	options callOptions
 	started time.Time
 	done    chan struct{}  // gets one value when the reply or err is set
 	reply   passage        // its Body is the call's own
 	err     *status.Status // why there will be no reply
 }
 
-func newCall(ctx context.Context, s *Session, method string, req any) *call {
-	c := &call{
-		passage: passage{Context: ctx, session: s, method: method, value: req},
-		started: time.Now(), done: make(chan struct{}, 1),
+// callPool keeps calls that have ended.
+type callPool struct{ pool sync.Pool }
+
+func (p *callPool) get() *call {
+	if c, ok := p.pool.Get().(*call); ok {
+		return c
 	}
+	return &call{done: make(chan struct{}, 1)}
+}
+
+func (p *callPool) put(c *call) {
+	c.passage.clear()
+	c.reply.clear()
+	c.options, c.err = callOptions{}, nil
+	p.pool.Put(c)
+}
+
+// begin sets what the caller gave.
+func (c *call) begin(ctx context.Context, s *Session, method string, req any) {
+	c.Context, c.session, c.method, c.value = ctx, s, method, req
 	c.m.Type, c.m.Method = message.Call, method
-	return c
+	c.started = time.Now()
 }
 
 // add numbers a new call.
@@ -101,14 +118,21 @@ func (p *pending) fail(cause error, final bool, unsent func(seq int32) bool) {
 	}
 }
 
-// list gives the calls in the order of their numbers.
-func (p *pending) list() []*call {
+// waiting describes a call.
+type waiting struct {
+	method  string
+	seq     int32
+	started time.Time
+}
+
+// list describes the calls in the order of their numbers.
+func (p *pending) list() []waiting {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	calls := make([]*call, 0, len(p.calls))
-	for _, c := range p.calls {
-		calls = append(calls, c)
+	calls := make([]waiting, 0, len(p.calls))
+	for seq, c := range p.calls {
+		calls = append(calls, waiting{c.method, seq, c.started})
 	}
-	slices.SortFunc(calls, func(a, b *call) int { return int(int64(a.m.Seq) - int64(b.m.Seq)) })
+	slices.SortFunc(calls, func(a, b waiting) int { return int(int64(a.seq) - int64(b.seq)) })
 	return calls
 }

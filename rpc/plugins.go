@@ -5,7 +5,8 @@ import "slices"
 // resolve gives the configuration with its defaults, as plugins have changed it, and
 // their hooks.
 func (c Config) resolve() (Config, *hooks, error) {
-	// Plugins may add plugins.
+	// Plugins may add plugins, but not to the caller's own list.
+	c.Plugins, c.LastPlugins = slices.Clip(c.Plugins), slices.Clip(c.LastPlugins)
 	for first, last := 0, 0; first < len(c.Plugins) || last < len(c.LastPlugins); {
 		var p Plugin
 		if first < len(c.Plugins) {

@@ -52,6 +52,10 @@ func (r *frameReader) next(m *message.Message) error {
 			if err != nil {
 				return &frameError{err}
 			}
+			const sizeField = 4 // which some protocols do not count
+			if r.most > 0 && n > r.most+sizeField {
+				return r.tooLarge()
+			}
 			if n > 0 {
 				r.from += n
 				return nil
@@ -104,10 +108,14 @@ func (r *frameReader) makeRoom() error {
 		return nil
 	}
 	if r.most > 0 && partial > r.most {
-		return &frameError{fmt.Errorf("cannot read frame: more than %d bytes: %w", r.most, proto.ErrTooLarge)}
+		return r.tooLarge()
 	}
 	r.grow()
 	return nil
+}
+
+func (r *frameReader) tooLarge() error {
+	return &frameError{fmt.Errorf("cannot read frame: more than %d bytes: %w", r.most, proto.ErrTooLarge)}
 }
 
 func (r *frameReader) grow() {

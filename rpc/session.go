@@ -90,7 +90,7 @@ func newSession(e *Endpoint, conn net.Conn, dialed bool, watch watcher) *Session
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	s.calls = pending{most: e.limits.Pending, calls: make(map[int32]*call)}
 	s.running.calls = make(map[int32]*inbound)
-	s.lane.spawn = e.workers.run
+	s.lane.spawn = e.workers.start
 	s.work.onQuiet = s.onQuiet
 	s.out = writer{
 		conn: conn, try: newTryWriter(conn), most: e.limits.WriteQueue, spawn: e.workers.run,

@@ -10,10 +10,17 @@ import (
 // because their stacks have grown to what handlers need.
 const maxIdleWorkers = 64
 
-// workers run short-lived functions on goroutines that are used again. It is
-// the owner of those goroutines: stop waits for them.
+// task is what a worker does.
+type task interface{ run() }
+
+type taskFunc func()
+
+func (f taskFunc) run() { f() }
+
+// workers run short-lived tasks on goroutines that are used again. It is the owner of
+// those goroutines: stop waits for them.
 type workers struct {
-	tasks chan func()
+	tasks chan task
 	quit  chan struct{}
 
 	mu      sync.Mutex
@@ -24,32 +31,35 @@ type workers struct {
 }
 
 func newWorkers() *workers {
-	return &workers{tasks: make(chan func()), quit: make(chan struct{}), empty: make(chan struct{})}
+	return &workers{tasks: make(chan task), quit: make(chan struct{}), empty: make(chan struct{})}
 }
 
 // run lets f run soon on another goroutine; it never waits.
-func (w *workers) run(f func()) {
+func (w *workers) run(f func()) { w.start(taskFunc(f)) }
+
+// start is run for a task, of which no closure need be made.
+func (w *workers) start(t task) {
 	select {
-	case w.tasks <- f:
+	case w.tasks <- t:
 		return
 	default:
 	}
 	w.mu.Lock()
 	w.count++
 	w.mu.Unlock()
-	go w.loop(f)
+	go w.loop(t)
 }
 
-func (w *workers) loop(f func()) {
+func (w *workers) loop(t task) {
 	defer w.leave()
-	for f != nil {
-		f()
-		f = w.next()
+	for t != nil {
+		t.run()
+		t = w.next()
 	}
 }
 
 // next waits for another task; nil is the end.
-func (w *workers) next() func() {
+func (w *workers) next() task {
 	w.mu.Lock()
 	if w.stopped || w.idle >= maxIdleWorkers {
 		w.mu.Unlock()
@@ -63,8 +73,8 @@ func (w *workers) next() func() {
 		w.mu.Unlock()
 	}()
 	select {
-	case f := <-w.tasks:
-		return f
+	case t := <-w.tasks:
+		return t
 	case <-w.quit:
 		return nil
 	}

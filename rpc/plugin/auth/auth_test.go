@@ -205,7 +205,7 @@ func TestFailuresOfTheBearerAreThoseOfDial(t *testing.T) {
 		if errors.As(err, &panicked) != strings.HasPrefix(name, "panic") {
 			t.Errorf("%s: got %v", name, err)
 		}
-		if is := errors.Is(err, broken); is != (name == "error" || name == "passes") {
+		if is := errors.Is(err, broken); is != (name == "error" || name == "passes" || name == "panic" || name == "panics") {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

@@ -67,7 +67,10 @@ func (p *Proto) parsePayload(payload []byte, m *message.Message) error {
 	if f.err != nil {
 		return f.err
 	}
-	m.Method, m.Body = string(method), f.rest
+	if string(method) != p.method {
+		p.method = string(method)
+	}
+	m.Method, m.Body = p.method, f.rest
 	return p.parseTexts(m, seq, statusText, metaText)
 }
 

@@ -33,6 +33,7 @@ func (o Options) New(s proto.Stream) proto.Proto {
 type Proto struct {
 	stream  proto.Stream
 	classic bool
+	method  string // that was read last: most sessions call few methods again and again
 }
 
 var (

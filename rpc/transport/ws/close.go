@@ -49,8 +49,8 @@ func (c *Conn) CloseWrite() error {
 	return nil
 }
 
-// goodbyeTime is how long Close tries to say that it closes.
-const goodbyeTime = 50 * time.Millisecond
+// goodbyeTime is how long Close tries to say that it closes, if not at once.
+const goodbyeTime = 20 * time.Millisecond
 
 // Close ends both directions at once. If no closing handshake has begun and the peer
 // reads, it gets 1001. A second Close does nothing.
@@ -73,13 +73,15 @@ func (c *Conn) endHelpers() {
 	close(c.closed)
 }
 
+// sayGoodbye lets a message that goes out right now go before; one that is stuck is stuck.
 func (c *Conn) sayGoodbye() {
+	_ = c.line.SetWriteDeadline(time.Now().Add(goodbyeTime))
+	patience := time.NewTimer(goodbyeTime)
+	defer patience.Stop()
 	select {
 	case c.turn <- struct{}{}:
-		defer c.giveTurn()
-	default:
-		return // something is on its way, behind which we would have to wait
+		c.writeClose(websocket.StatusGoingAway)
+		c.giveTurn()
+	case <-patience.C:
 	}
-	_ = c.line.SetWriteDeadline(time.Now().Add(goodbyeTime))
-	c.writeClose(websocket.StatusGoingAway)
 }

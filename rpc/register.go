@@ -98,12 +98,12 @@ func (at *scope) registerFunc(f any, opts []RouteOption) error {
 // functionName is the last part of the function's name; that of a method value ends in
 // -fm. It is empty for a closure: those are called func1, func2 and so on.
 func functionName(f reflect.Value) string {
-	full := runtime.FuncForPC(f.Pointer()).Name()
+	full := strings.TrimSuffix(runtime.FuncForPC(f.Pointer()).Name(), "[...]")
 	name := strings.TrimSuffix(full[strings.LastIndexByte(full, '.')+1:], "-fm")
 	if number, ok := strings.CutPrefix(name, "func"); ok && strings.Trim(number, "0123456789") == "" {
 		return ""
 	}
-	return strings.TrimSuffix(name, "[...]")
+	return name
 }
 
 func typeName(t reflect.Type) string {

@@ -8,21 +8,19 @@ import (
 
 // BeforeWriteCall encrypts the body, and remembers what the reply shall be.
 func (p *Plugin) BeforeWriteCall(c rpc.WriteCtx) error {
-	x := new(exchange)
 	wish := c.Metadata().Value(MetaSecureReply)
-	if p.required || secure(c.Metadata()) {
-		x.reply = p.required || wish != "false"
-		if err := p.seal(c, x); err != nil {
-			return err
-		}
-	} else if wish == "true" {
-		x.reply = true
-		if err := p.sendID(c, x); err != nil {
-			return err
-		}
+	x := &exchange{reply: p.required || wish != "false"}
+	var err error
+	switch {
+	case p.required || secure(c.Metadata()):
+		err = p.seal(c, x)
+	case wish == "true":
+		err = p.sendID(c, x)
+	default:
+		return nil
 	}
 	c.Attributes().Store(exchangeKey{}, x)
-	return nil
+	return err
 }
 
 // BeforeWritePush encrypts the body.

@@ -188,7 +188,7 @@ func TestFunctionsAreNamedByThemselves(t *testing.T) {
 	for name, f := range map[string]any{
 		"nil": nil, "no function": 7, "nil function": (func(rpc.Context, int) error)(nil),
 		"closure": func(rpc.Context, int) error { return nil }, "form": strings.ToUpper,
-		"variadic": variadic,
+		"variadic": variadic, "closure in a closure": func() any { return func(rpc.Context, int) error { return nil } }(),
 	} {
 		if err := e.RegisterFunc(f); err == nil || !strings.HasPrefix(err.Error(), "cannot register") {
 			t.Errorf("%s: got %v", name, err)

@@ -29,20 +29,24 @@ func (e *frameError) Unwrap() error { return e.err }
 const (
 	readBufferSize    = 4 << 10  // what an idle session holds
 	maxReadBufferSize = 64 << 10 // what a busy one grows to, besides huge frames
+
+	uncounted = 4 // bytes of its own length, which some protocols do not count
 )
 
 // frameReader reads big and cuts many frames out of one read.
 type frameReader struct {
 	conn   patientConn
 	framer proto.Framer
-	most   int // bytes of one frame
+	most   int // bytes of one frame; the buffer may have room for more
+	usual  int // most, when the session works
+	early  bool
 	buf    []byte
 	from   int // the bytes buf[from:to] are not yet cut
 	to     int
 }
 
 func newFrameReader(conn patientConn, f proto.Framer, most int) *frameReader {
-	return &frameReader{conn: conn, framer: f, most: most}
+	return &frameReader{conn: conn, framer: f, most: most, usual: most}
 }
 
 func (r *frameReader) next(m *message.Message) error {
@@ -51,6 +55,9 @@ func (r *frameReader) next(m *message.Message) error {
 			n, err := r.framer.CutFrame(r.buf[r.from:r.to], m)
 			if err != nil {
 				return &frameError{err}
+			}
+			if r.early && n > r.most+uncounted {
+				return &frameError{fmt.Errorf("cannot read frame: %d bytes, the most is %d: %w", n, r.most, proto.ErrTooLarge)}
 			}
 			if n > 0 {
 				r.from += n
@@ -63,7 +70,7 @@ func (r *frameReader) next(m *message.Message) error {
 	}
 }
 
-func (r *frameReader) limit(most int) { r.most = most }
+func (r *frameReader) limit(most int) { r.most, r.early = most, most < r.usual }
 
 // fill reads once. A frame that lies in the buffer in part has limited time.
 func (r *frameReader) fill() error {
@@ -123,7 +130,7 @@ type patientConn struct {
 	patience time.Duration
 	heard    *stamp // may be nil
 	armed    bool   // a read deadline is set
-	since    int  // bytes since it was set
+	since    int    // bytes since it was set
 }
 
 // patienceBytes buy a message new time, so that a slow line can carry a big one

@@ -29,20 +29,24 @@ func (e *frameError) Unwrap() error { return e.err }
 const (
 	readBufferSize    = 4 << 10  // what an idle session holds
 	maxReadBufferSize = 64 << 10 // what a busy one grows to, besides huge frames
+
+	uncounted = 4 // bytes of its own length, which some protocols do not count
 )
 
 // frameReader reads big and cuts many frames out of one read.
 type frameReader struct {
 	conn   patientConn
 	framer proto.Framer
-	most   int // bytes of one frame
+	most   int // bytes of one frame; the buffer may have room for more
+	usual  int // most, when the session works
+	early  bool
 	buf    []byte
 	from   int // the bytes buf[from:to] are not yet cut
 	to     int
 }
 
 func newFrameReader(conn patientConn, f proto.Framer, most int) *frameReader {
-	return &frameReader{conn: conn, framer: f, most: most}
+	return &frameReader{conn: conn, framer: f, most: most, usual: most}
 }
 
 func (r *frameReader) next(m *message.Message) error {
@@ -52,8 +56,7 @@ func (r *frameReader) next(m *message.Message) error {
 			if err != nil {
 				return &frameError{err}
 			}
-			const sizeField = 4 // which some protocols do not count
-			if r.most > 0 && n > r.most+sizeField {
+			if r.early && n > r.most+uncounted {
 				return r.tooLarge()
 			}
 			if n > 0 {
@@ -67,7 +70,7 @@ func (r *frameReader) next(m *message.Message) error {
 	}
 }
 
-func (r *frameReader) limit(most int) { r.most = most }
+func (r *frameReader) limit(most int) { r.most, r.early = most, most < r.usual }
 
 // fill reads once. A frame that lies in the buffer in part has limited time.
 func (r *frameReader) fill() error {

@@ -96,14 +96,15 @@ func (at *scope) registerFunc(f any, opts []RouteOption) error {
 }
 
 // functionName is the last part of the function's name; that of a method value ends in
-// -fm. It is empty for a closure: those are called func1, func2 and so on.
+// -fm. It is empty for a closure: those are called func1, 1 inside of another one, and the
+// like.
 func functionName(f reflect.Value) string {
-	full := runtime.FuncForPC(f.Pointer()).Name()
+	full := strings.TrimSuffix(runtime.FuncForPC(f.Pointer()).Name(), "[...]")
 	name := strings.TrimSuffix(full[strings.LastIndexByte(full, '.')+1:], "-fm")
-	if number, ok := strings.CutPrefix(name, "func"); ok && strings.Trim(number, "0123456789") == "" {
+	if strings.Trim(strings.TrimPrefix(name, "func"), "0123456789") == "" || strings.ContainsRune(name, '-') {
 		return ""
 	}
-	return strings.TrimSuffix(name, "[...]")
+	return name
 }
 
 func typeName(t reflect.Type) string {

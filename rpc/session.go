@@ -105,6 +105,9 @@ func newSession(e *Endpoint, conn net.Conn, dialed bool, watch watcher) *Session
 func (s *Session) setUpProto() {
 	limits := s.e.limits
 	stream := proto.Stream{Limits: proto.Limits{Message: limits.Message, Metadata: limits.Metadata}, Peer: s.peer, Filters: s.e.filters}
+	if agreed, ok := s.conn.(interface{ Subprotocol() string }); ok {
+		stream.Subprotocol = agreed.Subprotocol()
+	}
 	if s.ready != nil {
 		stream.Filters = s.e.filters.Gated(func() bool { return s.life.stage() != early })
 	}

@@ -234,6 +234,7 @@ func TestServiceThatCannotBeReachedIs502(t *testing.T) {
 		t.Errorf("on a new connection: %v", err)
 	}
 	c.behind.Close()
+	rpctest.Eventually(t, "the proxy has lost its connection", func() bool { return len(c.proxy.Sessions()) == 1 })
 	err := c.session.Call(t.Context(), "/mirror", "x", nil)
 	if st := rpctest.Code(t, err, status.BadGateway); !st.Retry || st.Cause != "the service behind cannot be reached" {
 		t.Errorf("got %+v", st)

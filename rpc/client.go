@@ -104,7 +104,7 @@ func (c *Client) do(ctx context.Context, o *callOptions, f func(*Session) error)
 		}
 		err = f(l.s)
 		c.release(l)
-		if err == nil || try == mostTries || ctx.Err() != nil || !lost(err, o.idempotent) {
+		if err == nil || try == mostTries || ctx.Err() != nil || !lost(err, o.idempotent) && !turnedAway(err, l.s) {
 			return err
 		}
 	}
@@ -114,6 +114,12 @@ func (c *Client) do(ctx context.Context, o *callOptions, f func(*Session) error)
 func lost(err error, idempotent bool) bool {
 	var s *status.Status
 	return errors.As(err, &s) && s.Code == status.ConnectionClosed && (s.Retry || idempotent)
+}
+
+// turnedAway tells whether a peer that ends the session has refused the call for that.
+func turnedAway(err error, s *Session) bool {
+	st, ok := status.From(err)
+	return ok && st != nil && st.Code == status.Overloaded && st.Retry && !s.Healthy()
 }
 
 // acquire gives a link that stays open until release.

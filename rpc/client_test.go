@@ -48,6 +48,38 @@ func countingBed(t *testing.T) (*rpc.Endpoint, *countingTransport) {
 	return e, network
 }
 
+// TestCallThatAnEndingSessionRefusesIsMadeAgain on the next one, for it was not executed.
+func TestCallThatAnEndingSessionRefusesIsMadeAgain(t *testing.T) {
+	b := onTCP(t, rpc.Config{})
+	echo(t, b.server)
+	g := newGate(t, b.server)
+	c := b.client.Client(b.address)
+	defer c.Close()
+	running := c.Go(t.Context(), "/gate", nil, nil)
+	within(t, 10*time.Second, "the handler runs", g.entered)
+	b.accepted().SetID("one") // a session in order
+	old := b.accepted()
+	other := b.dial()
+	defer other.Close()
+	eventually(t, "the other session is there", func() bool { return len(b.server.Sessions()) == 2 })
+	for _, s := range b.server.Sessions() {
+		if s != old {
+			s.SetID("one")
+		}
+	}
+	eventually(t, "the old one is to end", func() bool { return !old.Healthy() })
+	for range 50 {
+		if err := c.Call(t.Context(), "/echo", "x", nil); err != nil {
+			t.Errorf("got %v", err)
+		}
+	}
+	close(g.open)
+	if err := running.Wait(); err != nil {
+		t.Errorf("the call that ran: %v", err)
+	}
+	eventually(t, "the old one has ended", func() bool { return c.Call(t.Context(), "/echo", "x", nil) == nil })
+}
+
 func TestF55FirstCallsAtOnceDialOnce(t *testing.T) {
 	e, network := countingBed(t)
 	network.hold = make(chan struct{})

@@ -64,8 +64,11 @@ func fittedMethods(t reflect.Type, field int, push bool) ([]method, error) {
 	var methods []method
 	for i := range pointer.NumMethod() {
 		m := pointer.Method(i)
-		if _, own := promoted.MethodByName(m.Name); own {
-			continue // of the context
+		if of, is := promoted.MethodByName(m.Name); is {
+			if of.Type != withoutReceiver(m.Type) {
+				return nil, fmt.Errorf("method %s hides that of the context: it needs another name", m.Name)
+			}
+			continue
 		}
 		form, err := formOf(withoutReceiver(m.Type), false)
 		if err == nil && push != (form.res == nil) {

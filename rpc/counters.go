@@ -18,7 +18,7 @@ type counters struct {
 
 // Stats counts what happened in an endpoint since it was made.
 type Stats struct {
-	Sessions      int   // open now
+	Sessions      int   // there now, also those that are set up or end
 	Handlers      int   // running now
 	Handled       int64 // messages that handlers have finished
 	LateReplies   int64 // that came when nobody waited any more

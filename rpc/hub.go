@@ -25,6 +25,9 @@ func (s *Session) SetID(id string) {
 	old := s.e.name(s, id)
 	if old != nil && old != s {
 		old.log().Info("closing session: another one has taken its id", "by", s.number)
+		if !old.dialed && old.life.stage() == open {
+			old.sendGoaway(s.e.limits.CloseTime) // its next calls need not fail first
+		}
 		old.closeFor(ErrReplaced)
 	}
 }

@@ -321,6 +321,11 @@ type WithContext struct{ rpc.CallCtx }
 
 func (*WithContext) Put(rpc.Context, int) (int, error) { return 0, nil }
 
+type HidesContext struct{ rpc.CallCtx }
+
+func (*HidesContext) Get(int) (int, error)     { return 0, nil }
+func (*HidesContext) Session(int) (int, error) { return 0, nil }
+
 func TestF50ControllersOfAnotherFormAreRefused(t *testing.T) {
 	e := newEndpoint(t, rpc.Config{})
 	for _, test := range []struct {
@@ -332,6 +337,7 @@ func TestF50ControllersOfAnotherFormAreRefused(t *testing.T) {
 		{new(PushWithResult), "does not fit what the controller embeds"},
 		{new(CallWithout), "does not fit what the controller embeds"},
 		{new(NoMethods), "no exported method of its own"},
+		{new(HidesContext), "method Session hides that of the context"},
 		{new(WithContext), "method Put is func(rpc.Context, int) (int, error), it must be func(Req) (Res, error)"},
 	} {
 		if err := e.Register(test.controller); err == nil || !strings.Contains(err.Error(), test.want) {

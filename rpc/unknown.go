@@ -82,7 +82,7 @@ func (r *router) addUnknown(n *route) error {
 
 func (r *router) lookupUnknown(push bool, method string) *route {
 	list := r.unknown.Load()
-	if list == nil || method == "" {
+	if list == nil || method == "" || strings.HasPrefix(method, reservedPrefix) {
 		return nil
 	}
 	for _, o := range *list {

@@ -3,12 +3,12 @@ package codectest
 import (
 	"bytes"
 	"reflect"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/dserver/dserver/rpc/codec"
+	"github.com/dserver/dserver/rpc/internal/alloctest"
 )
 
 // Suite is a codec, and what it is tried with.
@@ -235,20 +235,19 @@ func (s Suite) cutShort(t *testing.T) {
 
 func (s Suite) memory(t *testing.T) {
 	for _, small := range s.Small {
-		var err error
-		if got := allocated(func() { err = s.Codec.Unmarshal([]byte(small.Bytes), small.Target) }); got > small.Most {
+		if got, err := s.memoryOf(small.Most, []byte(small.Bytes), small.Target); got > small.Most {
 			t.Errorf("%s: decoding %d bytes allocated %d, the most is %d (error: %v)", small.Name, len(small.Bytes), got, small.Most, err)
 		}
 	}
 }
 
-// allocated tells how many bytes f has allocated.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
+// memoryOf tells how many bytes decoding into a value like target allocates.
+func (s Suite) memoryOf(enough uint64, b []byte, target any) (used uint64, err error) {
+	used = alloctest.Bytes(enough, func() func() {
+		fresh := reflect.New(reflect.TypeOf(target).Elem()).Interface()
+		return func() { err = s.Codec.Unmarshal(b, fresh) }
+	})
+	return used, err
 }
 
 // concurrency is for the race detector, which takes long over large values.

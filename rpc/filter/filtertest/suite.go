@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/dserver/dserver/rpc/filter"
+	"github.com/dserver/dserver/rpc/internal/alloctest"
 )
 
 // Suite is a filter, and what it is tried with.
@@ -188,7 +189,9 @@ func (s Suite) bombs(t *testing.T) {
 		var out []byte
 		var err error
 		packed := []byte(b.Bytes)
-		got := allocated(func() { out, err = s.Filter.AppendUnpack(nil, packed, b.Limit) })
+		got := alloctest.Bytes(b.Most, func() func() {
+			return func() { out, err = s.Filter.AppendUnpack(nil, packed, b.Limit) }
+		})
 		if err == nil || out != nil || !b.Lie && !errors.Is(err, filter.ErrTooLarge) {
 			t.Errorf("%s: got %d bytes, %v", b.Name, len(out), err)
 		}
@@ -196,15 +199,6 @@ func (s Suite) bombs(t *testing.T) {
 			t.Errorf("%s: unpacking %d bytes allocated %d, the most is %d (error: %v)", b.Name, len(b.Bytes), got, b.Most, err)
 		}
 	}
-}
-
-// allocated tells how many bytes f has allocated.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }
 
 // kept: when a large message is done, nobody holds its memory.
@@ -277,7 +271,10 @@ func (s Suite) Fuzz(f *testing.F) {
 		var out []byte
 		var err error
 		// Twice the limit while it grows, and what the filter keeps.
-		if got := allocated(func() { out, err = s.Filter.AppendUnpack(behind(0), in, limit) }); got > 4<<20 {
+		got := alloctest.Bytes(4<<20, func() func() {
+			return func() { out, err = s.Filter.AppendUnpack(behind(0), in, limit) }
+		})
+		if got > 4<<20 {
 			t.Fatalf("unpacking %d bytes allocated %d (error: %v)", len(in), got, err)
 		}
 		if !bytes.HasPrefix(out, []byte("before")) || err != nil && len(out) > 6 || len(out) > 6+limit {

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"errors"
 	"maps"
-	"runtime"
 	"slices"
 	"testing"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/dserver/dserver/rpc/filter/aes"
 	"github.com/dserver/dserver/rpc/filter/gzip"
 	"github.com/dserver/dserver/rpc/filter/md5"
+	"github.com/dserver/dserver/rpc/internal/alloctest"
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/proto"
 )
@@ -134,33 +134,20 @@ func checkHeader(t *testing.T, got, want *message.Message, size int) {
 // gzipState is what it takes to read any gzip.
 const gzipState = 64 << 10
 
-// checkSurvives: whatever the bytes are, they cost no more than themselves. The least
-// of some tries counts, for it is the whole process whose memory is measured.
+// checkSurvives: whatever the bytes are, they cost no more than themselves.
 func (s Suite) checkSurvives(t *testing.T, v Vector, frame []byte) {
 	t.Helper()
 	most := uint64(2*len(frame) + cmp.Or(s.Slack, 4096))
 	if slices.Contains(v.Filters, int(filter.IDGzip)) {
 		most += gzipState
 	}
-	var got uint64
 	var err error
-	// The runtime allocates as well, now and then: a new thread has over 5000 bytes.
-	for range 5 {
-		if got, err = s.cost(t, frame); got <= most {
-			return
-		}
+	got := alloctest.Bytes(most, func() func() {
+		in := bufio.NewReader(bytes.NewReader(frame))
+		p, m := s.Default(proto.Stream{Reader: in, Filters: Filters(t)}), new(message.Message)
+		return func() { err = p.Unpack(m) }
+	})
+	if got > most {
+		t.Errorf("decoding %d bytes allocated %d (error: %v)", len(frame), got, err)
 	}
-	t.Errorf("decoding %d bytes allocated %d (error: %v)", len(frame), got, err)
-}
-
-// cost is how much decoding allocates.
-func (s Suite) cost(t *testing.T, frame []byte) (uint64, error) {
-	in := bufio.NewReader(bytes.NewReader(frame))
-	p := s.Default(proto.Stream{Reader: in, Filters: Filters(t)})
-	var before, after runtime.MemStats
-	var m message.Message
-	runtime.ReadMemStats(&before)
-	err := p.Unpack(&m)
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc, err
 }

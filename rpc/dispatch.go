@@ -122,12 +122,32 @@ func (s *Session) accept(in *inbound) *status.Status {
 	in.keep()
 	s.running.add(in)
 	in.watch()
-	if r.ordered || s.traits.InOrder {
+	switch {
+	case r.ordered || s.traits.InOrder:
 		s.lane.enter(in)
-	} else {
+	case r.inline:
+		s.hold()
+		in.run()
+	default:
 		s.e.workers.start(in)
 	}
 	return nil
+}
+
+// hold lets replies wait for those of the other messages that have come already.
+func (s *Session) hold() {
+	if !s.holds {
+		s.holds = true
+		s.out.hold()
+	}
+}
+
+// release comes before the reader waits.
+func (s *Session) release() {
+	if s.holds {
+		s.holds = false
+		s.out.release()
+	}
 }
 
 // keep copies out of the reader's buffer what the handler needs.

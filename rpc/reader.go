@@ -133,6 +133,7 @@ type patientConn struct {
 	net.Conn
 	patience time.Duration
 	heard    *stamp // may be nil
+	idle     func() // called before each read; may be nil
 	armed    bool   // a read deadline is set
 	since    int    // bytes since it was set
 }
@@ -153,6 +154,9 @@ func (c *patientConn) readSome(b []byte, partial bool) (int, error) {
 		if err := c.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
 			return 0, err
 		}
+	}
+	if c.idle != nil {
+		c.idle()
 	}
 	n, err := c.Conn.Read(b)
 	c.since += n

@@ -20,6 +20,7 @@ type route struct {
 	req     reflect.Type
 	res     reflect.Type // nil for a push
 	ordered bool
+	inline  bool // runs on the reader's goroutine
 	timeout time.Duration
 	limit   int64
 	active  atomic.Int64
@@ -140,5 +141,5 @@ func newRoute(method string, push bool, opts []RouteOption) *route {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	return &route{method: method, push: push, ordered: o.ordered, timeout: o.timeout, limit: int64(o.limit), own: o.plugins}
+	return &route{method: method, push: push, ordered: o.ordered, inline: o.inline, timeout: o.timeout, limit: int64(o.limit), own: o.plugins}
 }

@@ -37,6 +37,7 @@ type Session struct {
 	lastIn  atomic.Int32
 	heard   stamp
 	said    stamp
+	holds   bool // replies wait until the reader has to; the reader's own
 
 	life  life
 	work  work
@@ -111,7 +112,7 @@ func (s *Session) setUpProto() {
 	if s.ready != nil {
 		stream.Filters = s.e.filters.Gated(func() bool { return s.life.stage() != early })
 	}
-	conn := patientConn{Conn: s.conn, patience: limits.FrameTime, heard: &s.heard}
+	conn := patientConn{Conn: s.conn, patience: limits.FrameTime, heard: &s.heard, idle: s.release}
 	source, buffered := newStreamReader(conn, limits.Message)
 	memory := s.enc.useMemory()
 	stream.Reader, stream.Writer, stream.Interim = buffered, memory, s.interim

@@ -32,6 +32,7 @@ type writer struct {
 	writing   bool          // somebody carries the batch
 	err       error         // set: nothing more is taken
 	finishing bool          // nothing more is taken, the rest is written
+	held      bool          // frames wait until release
 	room      chan struct{} // closed when the queue was taken; nil while nobody waits
 }
 
@@ -89,9 +90,35 @@ func (w *writer) add(frame []byte) bool {
 		w.queue = w.bufs.get()
 	}
 	w.queue.b = append(w.queue.b, frame...)
+	if w.held && len(w.queue.b) < min(mostHeld, w.most/2) {
+		return false
+	}
 	drive := !w.writing
 	w.writing = true
 	return drive
+}
+
+// mostHeld is how many bytes hold keeps back before they are written all the same.
+const mostHeld = 64 << 10
+
+// hold lets frames wait until release, so that the replies to all that came with one
+// read leave with one write.
+func (w *writer) hold() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held = true
+}
+
+// release writes what hold has kept back.
+func (w *writer) release() {
+	w.mu.Lock()
+	w.held = false
+	drive := w.queue != nil && !w.writing
+	w.writing = w.writing || drive
+	w.mu.Unlock()
+	if drive {
+		w.drive()
+	}
 }
 
 // admit waits for room. It is called with the lock held and returns with it.
@@ -245,13 +272,18 @@ func (w *writer) finish() {
 	w.mu.Lock()
 	first := !w.finishing
 	w.finishing = true
+	drive := w.queue != nil && !w.writing // it was held
+	w.writing = w.writing || drive
 	now := first && !w.writing && w.err == nil
 	if w.room != nil {
 		close(w.room)
 		w.room = nil
 	}
 	w.mu.Unlock()
-	if now {
+	switch {
+	case drive:
+		w.drive()
+	case now:
 		w.ended()
 	}
 }

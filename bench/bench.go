@@ -56,7 +56,7 @@ func (b *bench) measure(ctx context.Context, r row, round int) error {
 		fmt.Fprintf(b.progress, "round %d of %d: %s: %s: ", round+1, b.rounds, r.cell, name)
 		run, err := process.Measure(ctx, load.Plan{Peer: name, Cell: r.cell, Time: b.time, Warm: b.warm()})
 		switch {
-		case errors.Is(err, load.ErrNoPush):
+		case errors.Is(err, peer.ErrNoPush):
 			fmt.Fprintln(b.progress, "has no pushes")
 			continue
 		case ctx.Err() != nil:

@@ -29,10 +29,7 @@ type Plan struct {
 	Warm time.Duration // before that
 }
 
-// ErrNoPush says that the peer cannot be measured in the cell.
-var ErrNoPush = peer.ErrNoPush
-
-// Run measures.
+// Run measures. The error is peer.ErrNoPush if the peer has no such thing.
 func Run(ctx context.Context, plan Plan, p peer.Peer, s Server) (result.Run, error) {
 	start, err := s.Usage()
 	if err != nil {
@@ -53,7 +50,7 @@ func Run(ctx context.Context, plan Plan, p peer.Peer, s Server) (result.Run, err
 	for _, c := range m.conns {
 		_ = c.Close()
 	}
-	if err != nil && !errors.Is(err, ErrNoPush) {
+	if err != nil && !errors.Is(err, peer.ErrNoPush) {
 		err = fmt.Errorf("cannot measure %s with %s: %w", plan.Cell, plan.Peer, err)
 	}
 	return m.run, err

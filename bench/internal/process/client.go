@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/dserver/dserver/bench/internal/load"
+	"github.com/dserver/dserver/bench/internal/peer"
 	"github.com/dserver/dserver/bench/internal/roster"
 	"github.com/dserver/dserver/bench/internal/usage"
 	"github.com/dserver/dserver/internal/group"
@@ -27,9 +28,13 @@ func playClient(text string) error {
 	if err != nil {
 		return err
 	}
+	in, err := inherited(commandFile, "commands")
+	if err != nil {
+		return err
+	}
 	g := group.New(context.Background(), nil)
 	g.Go("starter", func(context.Context) {
-		_, _ = io.Copy(io.Discard, os.Stdin)
+		_, _ = io.Copy(io.Discard, in)
 		g.Cancel(errAbandoned)
 	})
 	s, err := startServer(g.Context(), plan.Peer)
@@ -37,7 +42,7 @@ func playClient(text string) error {
 		return err
 	}
 	r, err := load.Run(g.Context(), plan, p, s)
-	if err != nil && !errors.Is(err, load.ErrNoPush) {
+	if err != nil && !errors.Is(err, peer.ErrNoPush) {
 		_ = s.close()
 		return fmt.Errorf("%w: %s", err, s.child.said.text())
 	}
@@ -55,8 +60,8 @@ type server struct {
 
 var _ load.Server = (*server)(nil)
 
-func startServer(ctx context.Context, peer string) (*server, error) {
-	c, err := start(ctx, serverRole, peer)
+func startServer(ctx context.Context, name string) (*server, error) {
+	c, err := start(ctx, serverRole, name)
 	if err != nil {
 		return nil, err
 	}

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 
 	"github.com/dserver/dserver/bench/internal/load"
+	"github.com/dserver/dserver/bench/internal/peer"
 	"github.com/dserver/dserver/bench/internal/result"
 )
 
@@ -17,8 +19,9 @@ const (
 	serverRole = "server"
 	clientRole = "client"
 
-	// resultFile is the descriptor on which both roles answer: peers may print.
-	resultFile = 3
+	// The descriptors of both roles: peers may print to the others.
+	commandFile = 0
+	resultFile  = 3
 
 	// extra is what a measurement may take besides its time.
 	extra = time.Minute
@@ -49,7 +52,7 @@ type report struct {
 	NoPush bool `json:",omitempty"`
 }
 
-// Measure makes one measurement. The error is load.ErrNoPush if the peer has none.
+// Measure makes one measurement. The error is peer.ErrNoPush if the peer has none.
 func Measure(ctx context.Context, plan load.Plan) (result.Run, error) {
 	ctx, cancel := context.WithTimeout(ctx, plan.Time+plan.Warm+extra)
 	defer cancel()
@@ -73,9 +76,19 @@ func Measure(ctx context.Context, plan load.Plan) (result.Run, error) {
 		return result.Run{}, fmt.Errorf("cannot read what was measured: %w", answered)
 	}
 	if r.NoPush {
-		return result.Run{}, load.ErrNoPush
+		return result.Run{}, peer.ErrNoPush
 	}
 	return r.Run, nil
+}
+
+// inherited opens a descriptor of a role so that the runtime waits for it, and no thread
+// in the kernel: Go 1.26.8 takes up to a minute to stop the world for a collection that
+// begins when a thread is about to do that.
+func inherited(fd int, name string) (*os.File, error) {
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		return nil, fmt.Errorf("cannot use the descriptor for %s: %w", name, err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // child is a process in one of the roles.

@@ -31,6 +31,10 @@ func playServer(name string) error {
 	if err != nil {
 		return err
 	}
+	in, err := inherited(commandFile, "commands")
+	if err != nil {
+		return err
+	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -45,8 +49,8 @@ func playServer(name string) error {
 	g.Go("server", func(ctx context.Context) { ended <- p.Serve(ctx, ln, &pushed) })
 	g.Go("commands", func(context.Context) {
 		defer close(commands)
-		for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-			commands <- in.Text()
+		for lines := bufio.NewScanner(in); lines.Scan(); {
+			commands <- lines.Text()
 		}
 	})
 	if err := answers.Encode(greeting{ln.Addr().String()}); err != nil {

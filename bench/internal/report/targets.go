@@ -181,7 +181,7 @@ func (v Verdict) Want() string {
 // Reached writes what was measured, and the multiple of the base that it is.
 func (v Verdict) Reached() string {
 	text := number(v.Got, v.Target.metric.digits)
-	if v.Base != "" {
+	if v.Base != "" && v.Measured {
 		text += fmt.Sprintf(" (%s x)", number(v.Got/v.BaseGot, 2))
 	}
 	return text

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
+	"runtime/metrics"
 	"strings"
 	"syscall"
 	"time"
@@ -31,13 +33,12 @@ func Read() (Usage, error) {
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &ru); err != nil {
 		return Usage{}, fmt.Errorf("cannot read the usage of the process: %w", err)
 	}
-	var ms runtime.MemStats
-	runtime.ReadMemStats(&ms)
 	u := Usage{
-		CPU:      time.Duration(ru.Utime.Nano() + ru.Stime.Nano()),
-		Switches: int64(ru.Nvcsw) + int64(ru.Nivcsw),
-		Objects:  ms.Mallocs, Bytes: ms.TotalAlloc, Goroutines: runtime.NumGoroutine(),
+		CPU:        time.Duration(ru.Utime.Nano() + ru.Stime.Nano()),
+		Switches:   int64(ru.Nvcsw) + int64(ru.Nivcsw),
+		Goroutines: runtime.NumGoroutine(),
 	}
+	u.Objects, u.Bytes = allocated()
 	var err error
 	if u.Writes, err = field("/proc/self/io", "syscw:"); err != nil {
 		return Usage{}, err
@@ -67,6 +68,16 @@ func field(path, name string) (n int64, err error) {
 	return 0, fmt.Errorf("cannot find %s in %s", name, path)
 }
 
+// allocated counts what was allocated since the process began, but for what lies in spans
+// that are not full yet. It does not stop the process, as runtime.ReadMemStats does.
+func allocated() (objects, bytes uint64) {
+	samples := []metrics.Sample{
+		{Name: "/gc/heap/allocs:objects"}, {Name: "/gc/heap/tiny/allocs:objects"}, {Name: "/gc/heap/allocs:bytes"},
+	}
+	metrics.Read(samples)
+	return samples[0].Value.Uint64() + samples[1].Value.Uint64(), samples[2].Value.Uint64()
+}
+
 // Allocations tells how many allocations a call of f makes, if nothing else runs.
 func Allocations(f func()) float64 {
 	const calls = 200
@@ -77,5 +88,5 @@ func Allocations(f func()) float64 {
 		f()
 	}
 	runtime.ReadMemStats(&after)
-	return float64((after.Mallocs - before.Mallocs) / calls)
+	return math.Round(float64(after.Mallocs-before.Mallocs) / calls)
 }

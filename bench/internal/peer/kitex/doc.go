@@ -8,3 +8,4 @@
 package kitex
 
 //go:generate go run github.com/cloudwego/kitex/tool/cmd/kitex@v0.16.0 -module github.com/dserver/dserver/bench -gen-path gen record.thrift
+//go:generate rm gen/record/k-consts.go

@@ -10,6 +10,7 @@ require (
 	github.com/dserver/dserver v0.0.0-00010101000000-000000000000
 	github.com/lesismal/arpc v1.2.4
 	github.com/smallnest/rpcx v1.8.37
+	go.uber.org/goleak v1.3.0
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
 )

@@ -24,7 +24,6 @@ type view struct {
 	set        *result.Set
 	peer, cell string
 	base, best float64 // rates
-	width      int     // of the longest name
 }
 
 func (v view) median(figure func(result.Run) float64) float64 {
@@ -58,8 +57,7 @@ func spread(v view) string {
 
 // columns are those of a cell's table.
 func columns(m cell.Mode) []column {
-	// The names are on the left although the rest is on the right.
-	name := column{"peer", func(v view) string { return fmt.Sprintf("%-*s", v.width, v.peer) }}
+	name := column{"peer", func(v view) string { return v.peer }}
 	if m == cell.Idle {
 		return []column{
 			name, figure("KiB each", 1, connection),
@@ -100,8 +98,11 @@ func Table(w io.Writer, s *result.Set) error {
 			return err
 		}
 	}
-	for _, text := range Remarks(s) {
-		if _, err := fmt.Fprintln(w, "\nremark:", text); err != nil {
+	for i, text := range remarks(s) {
+		if i == 0 {
+			text = "\n" + text
+		}
+		if _, err := fmt.Fprintln(w, text); err != nil {
 			return err
 		}
 	}
@@ -124,20 +125,23 @@ func table(w io.Writer, s *result.Set, c cell.Cell) error {
 	for _, col := range all {
 		cells = append(cells, col.title)
 	}
-	line(t, cells)
+	line(t, width, cells)
 	for _, p := range peers {
-		v := view{s, p, name, s.Median(Base, name, rate), best, width}
+		v := view{s, p, name, s.Median(Base, name, rate), best}
 		cells = cells[:0]
 		for _, col := range all {
 			cells = append(cells, col.text(v))
 		}
-		line(t, cells)
+		line(t, width, cells)
 	}
 	return t.Flush()
 }
 
-// line writes one; errors come with the flush.
-func line(t *tabwriter.Writer, cells []string) { fmt.Fprintln(t, strings.Join(cells, "\t")+"\t") }
+// line writes one, names on the left although all else is on the right. Errors come with
+// the flush.
+func line(t *tabwriter.Writer, width int, cells []string) {
+	fmt.Fprintf(t, "%-*s\t%s\t\n", width, cells[0], strings.Join(cells[1:], "\t"))
+}
 
 // order puts the best peer first.
 func order(s *result.Set, c cell.Cell) []string {
@@ -151,20 +155,20 @@ func order(s *result.Set, c cell.Cell) []string {
 	return peers
 }
 
-// Remarks tells what went wrong, one line each.
-func Remarks(s *result.Set) []string {
+// remarks tells what went wrong, a line for each.
+func remarks(s *result.Set) []string {
 	var list []string
 	for _, f := range s.Failed {
-		list = append(list, fmt.Sprintf("%s: %s: %v", f.Cell, f.Peer, f.Err))
+		list = append(list, fmt.Sprintf("remark: %s: %s: %v", f.Cell, f.Peer, f.Err))
 	}
 	for _, c := range s.Cells() {
 		for _, p := range s.Peers(c) {
 			for _, r := range s.Runs(p, c) {
 				if r.Errors > 0 {
-					list = append(list, fmt.Sprintf("%s: %s: %d callers failed, one with: %s", c, p, r.Errors, r.FirstError))
+					list = append(list, fmt.Sprintf("remark: %s: %s: %d callers failed, one with: %s", c, p, r.Errors, r.FirstError))
 				}
 				if r.Lost != 0 {
-					list = append(list, fmt.Sprintf("%s: %s: %d pushes of %d were lost", c, p, r.Lost, r.Lost+r.Calls))
+					list = append(list, fmt.Sprintf("remark: %s: %s: %d pushes of %d were lost", c, p, r.Lost, r.Lost+r.Calls))
 				}
 			}
 		}

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/dserver/dserver/bench/internal/result"
 )
@@ -170,6 +171,9 @@ func (v Verdict) Want() string {
 	t, sign := v.Target, ">="
 	if t.most {
 		sign = "<="
+	}
+	if math.IsNaN(v.Bound) {
+		return fmt.Sprintf("%s %v x %s", sign, t.factor, strings.Join(t.of, ", "))
 	}
 	text := sign + " " + number(v.Bound, t.metric.digits)
 	if v.Base != "" {

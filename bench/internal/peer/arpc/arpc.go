@@ -23,8 +23,11 @@ type Peer struct{ tuned bool }
 
 var _ peer.Peer = Peer{}
 
-// Peers lists both.
-func Peers() []peer.Peer { return []peer.Peer{Peer{}, Peer{tuned: true}} }
+// Peers lists both. They say nothing from now on.
+func Peers() []peer.Peer {
+	log.SetLevel(log.LevelNone)
+	return []peer.Peer{Peer{}, Peer{tuned: true}}
+}
 
 // Name is arpc or arpc-tuned.
 func (p Peer) Name() string {
@@ -53,7 +56,6 @@ func (protobuf) Unmarshal(b []byte, v any) error { return proto.Unmarshal(b, v.(
 
 // Serve is as in peer.Peer.
 func (p Peer) Serve(ctx context.Context, ln net.Listener, pushed *atomic.Int64) error {
-	log.SetLevel(log.LevelNone)
 	s := arpc.NewServer()
 	s.Codec = protobuf{}
 	p.tune(s.Handler)
@@ -79,7 +81,6 @@ func pushPath(b payload.Body) string { return "/push/" + b.String() }
 
 // Dial is as in peer.Peer.
 func (p Peer) Dial(address string) (peer.Conn, error) {
-	log.SetLevel(log.LevelNone)
 	h := arpc.NewHandler()
 	p.tune(h)
 	c, err := arpc.NewClient(func() (net.Conn, error) { return net.DialTimeout("tcp", address, patience) }, h)

@@ -22,8 +22,11 @@ type Peer struct{}
 
 var _ peer.Peer = Peer{}
 
-// Peers lists it.
-func Peers() []peer.Peer { return []peer.Peer{Peer{}} }
+// Peers lists it. It says nothing from now on.
+func Peers() []peer.Peer {
+	log.SetLogger(log.NewDefaultLogger(io.Discard, "", stdlog.LstdFlags, log.LvError))
+	return []peer.Peer{Peer{}}
+}
 
 // Name is rpcx.
 func (Peer) Name() string { return "rpcx" }
@@ -34,11 +37,8 @@ const (
 	pushes = "push"
 )
 
-func quiet() { log.SetLogger(log.NewDefaultLogger(io.Discard, "", stdlog.LstdFlags, log.LvError)) }
-
 // Serve is as in peer.Peer.
 func (Peer) Serve(ctx context.Context, ln net.Listener, pushed *atomic.Int64) error {
-	quiet()
 	s := server.NewServer()
 	for _, b := range payload.Bodies() {
 		s.AddHandler(calls, b.String(), func(c *server.Context) error {
@@ -68,7 +68,6 @@ func (Peer) Serve(ctx context.Context, ln net.Listener, pushed *atomic.Int64) er
 
 // Dial is as in peer.Peer.
 func (Peer) Dial(address string) (peer.Conn, error) {
-	quiet()
 	o := client.DefaultOption
 	o.SerializeType = protocol.ProtoBuffer
 	o.ConnectTimeout = 10 * time.Second

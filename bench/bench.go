@@ -45,7 +45,7 @@ func (b *bench) run(ctx context.Context) error {
 	} else if err := report.Table(out, &b.set); err != nil {
 		return err
 	}
-	return errors.Join(report.Verdicts(out, verdicts, terms), b.failures(verdicts))
+	return errors.Join(report.Remarks(out, &b.set), report.Verdicts(out, verdicts, terms), b.failures(verdicts))
 }
 
 // measure takes one round of a row. The first peer is another one each time, so that none
@@ -63,7 +63,7 @@ func (b *bench) measure(ctx context.Context, r row, round int) error {
 			fmt.Fprintln(b.progress)
 			return context.Cause(ctx)
 		case err != nil:
-			fmt.Fprintln(b.progress, err)
+			fmt.Fprintln(b.progress, "failed")
 			b.set.Fail(name, r.cell.String(), err)
 			continue
 		}

@@ -55,7 +55,7 @@ func TestTable(t *testing.T) {
 	rounds(&s, result.Run{Peer: "arpc", Cell: idle, Connection: 8 * 1024, ConnectionCollected: 7 * 1024, ConnectionGoroutines: 2}, 2000)
 	s.Fail("rpcx", crowd, errors.New("the server does not answer"))
 	var out bytes.Buffer
-	if err := report.Table(&out, &s); err != nil {
+	if err := errors.Join(report.Table(&out, &s), report.Remarks(&out, &s)); err != nil {
 		t.Fatal(err)
 	}
 	same(t, "table.txt", out.Bytes())

@@ -84,7 +84,7 @@ func columns(m cell.Mode) []column {
 		figure("writes", 2, func(r result.Run) float64 { return r.Writes }))
 }
 
-// Table writes a table for each cell, and remarks on what went wrong.
+// Table writes a table for each cell.
 func Table(w io.Writer, s *result.Set) error {
 	for _, name := range s.Cells() {
 		c, err := cell.Parse(name)
@@ -95,14 +95,6 @@ func Table(w io.Writer, s *result.Set) error {
 			return err
 		}
 		if err := table(w, s, c); err != nil {
-			return err
-		}
-	}
-	for i, text := range remarks(s) {
-		if i == 0 {
-			text = "\n" + text
-		}
-		if _, err := fmt.Fprintln(w, text); err != nil {
 			return err
 		}
 	}
@@ -155,7 +147,19 @@ func order(s *result.Set, c cell.Cell) []string {
 	return peers
 }
 
-// remarks tells what went wrong, a line for each.
+// Remarks writes what went wrong, a line for each.
+func Remarks(w io.Writer, s *result.Set) error {
+	for i, text := range remarks(s) {
+		if i == 0 {
+			text = "\n" + text
+		}
+		if _, err := fmt.Fprintln(w, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func remarks(s *result.Set) []string {
 	var list []string
 	for _, f := range s.Failed {

@@ -7,5 +7,5 @@
 // Package roster imports it. It is safe for concurrent use.
 package kitex
 
-//go:generate go run github.com/cloudwego/kitex/tool/cmd/kitex@v0.16.0 -module github.com/dserver/dserver/bench -gen-path gen record.thrift
+//go:generate go tool kitex -module github.com/dserver/dserver/bench -gen-path gen record.thrift
 //go:generate rm gen/record/k-consts.go

@@ -8,6 +8,9 @@
 // hold, each with its reason. To change one of them is a decision; an exception
 // that nothing needs any more is an error.
 //
-// Nobody imports it. A folder with a go.mod of its own is another module and is
-// not looked at.
+// A folder with a go.mod of its own is a module of its own: what it takes from
+// elsewhere is its own affair, and cannot get into this one. All else holds there,
+// testdata/imports.txt for what it imports of this module and of itself too.
+//
+// Nobody imports it.
 package rules

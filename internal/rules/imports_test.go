@@ -2,7 +2,9 @@ package rules
 
 import (
 	"maps"
+	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -22,18 +24,69 @@ func TestImportDirection(t *testing.T) {
 			t.Errorf("%s: cannot be listed: %s", name, p.Error.Err)
 			continue
 		}
-		allowed, found := allowedFor(lines, name)
-		if !found {
-			t.Errorf("%s: testdata/imports.txt does not say what it may import; "+
-				"a new package has a place among the others, and somebody decides which", name)
+		checkImports(t, lines, name, slices.Concat(p.Imports, p.TestImports, p.XTestImports))
+	}
+}
+
+// TestImportDirectionOfNestedModules reads their files: go list knows nothing of them.
+func TestImportDirectionOfNestedModules(t *testing.T) {
+	lines := table(t, "imports.txt")
+	nested := nestedModules(t)
+	for _, s := range sources(t) {
+		if !matchesAny(nested, s.name) {
 			continue
 		}
-		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
-			other, ok := local(imported)
-			if ok && other != name && !matchesAny(allowed, other) && !matches(name+"/internal/...", other) {
-				t.Errorf("%s imports %s: it may import %s alone, so that what lies below does not know "+
-					"what lies above (testdata/imports.txt)", name, other, strings.Join(allowed, ", "))
+		var imported []string
+		for _, i := range s.tree.Imports {
+			name, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				t.Fatal(err)
 			}
+			imported = append(imported, name)
+		}
+		checkImports(t, lines, path.Dir(s.name), imported)
+	}
+}
+
+// TestNestedModulesStayOutside: who imports this module gets none of their
+// dependencies.
+func TestNestedModulesStayOutside(t *testing.T) {
+	nested := nestedModules(t)
+	if len(nested) == 0 {
+		t.Fatal("there are no nested modules: this test and the other one about them can go")
+	}
+	for _, path := range slices.Sorted(maps.Keys(packages(t))) {
+		if name, ok := local(path); ok && matchesAny(nested, name) {
+			t.Errorf("%s of a nested module is imported by this one", name)
+		}
+	}
+}
+
+// nestedModules gives the trees that have a go.mod of their own.
+func nestedModules(t *testing.T) []string {
+	t.Helper()
+	var trees []string
+	for _, name := range allFiles(t) {
+		if path.Base(name) == "go.mod" && name != "go.mod" && !strings.Contains("/"+name, "/testdata/") {
+			trees = append(trees, path.Dir(name)+"/...")
+		}
+	}
+	return trees
+}
+
+func checkImports(t *testing.T, lines []line, name string, imported []string) {
+	t.Helper()
+	allowed, found := allowedFor(lines, name)
+	if !found {
+		t.Errorf("%s: testdata/imports.txt does not say what it may import; "+
+			"a new package has a place among the others, and somebody decides which", name)
+		return
+	}
+	for _, path := range imported {
+		other, ok := local(path)
+		if ok && other != name && !matchesAny(allowed, other) && !matches(name+"/internal/...", other) {
+			t.Errorf("%s imports %s: it may import %s alone, so that what lies below does not know "+
+				"what lies above (testdata/imports.txt)", name, other, strings.Join(allowed, ", "))
 		}
 	}
 }

@@ -71,9 +71,8 @@ func local(path string) (name string, ok bool) {
 	return strings.CutPrefix(path, module+"/")
 }
 
-// files gives every file of the module below its folder, tests and testdata
-// included, and leaves out other modules, what git ignores and hidden folders
-// other than .ci.
+// files gives every file of the repository, tests, testdata and nested modules
+// included, and leaves out what git ignores and hidden folders other than .ci.
 var files = sync.OnceValues(func() ([]string, error) {
 	ignored := ignores()
 	var list []string
@@ -86,14 +85,14 @@ var files = sync.OnceValues(func() ([]string, error) {
 			return err
 		}
 		if d.IsDir() {
-			_, err := os.Stat(filepath.Join(path, "go.mod"))
 			hidden := strings.HasPrefix(d.Name(), ".") && name != ".ci" && name != ".github"
-			if err == nil || hidden || ignored(name) {
+			if hidden || ignored(name) {
 				return filepath.SkipDir
 			}
 			return nil
 		}
-		if d.Type().IsRegular() && !ignored(name) {
+		worktree := name == ".git" // else it is a folder
+		if d.Type().IsRegular() && !worktree && !ignored(name) {
 			list = append(list, filepath.ToSlash(name))
 		}
 		return nil

@@ -1,0 +1,14 @@
+package ceiling_test
+
+import (
+	"testing"
+
+	"github.com/dserver/dserver/bench/internal/peer/ceiling"
+	"github.com/dserver/dserver/bench/internal/peer/peertest"
+)
+
+func TestPeers(t *testing.T) {
+	for _, p := range ceiling.Peers() {
+		t.Run(p.Name(), func(t *testing.T) { peertest.Run(t, p) })
+	}
+}

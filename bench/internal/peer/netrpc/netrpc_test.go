@@ -1,0 +1,14 @@
+package netrpc_test
+
+import (
+	"testing"
+
+	"github.com/dserver/dserver/bench/internal/peer/netrpc"
+	"github.com/dserver/dserver/bench/internal/peer/peertest"
+)
+
+func TestPeers(t *testing.T) {
+	for _, p := range netrpc.Peers() {
+		t.Run(p.Name(), func(t *testing.T) { peertest.Run(t, p) })
+	}
+}

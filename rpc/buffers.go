@@ -13,6 +13,16 @@ const (
 // a pool would allocate its header each time.
 type buffer struct{ b []byte }
 
+// add appends p. It doubles a buffer that is full, but no further than what the pool
+// takes back, if that is enough.
+func (b *buffer) add(p []byte) {
+	if need := len(b.b) + len(p); need > cap(b.b) {
+		room := max(need, min(2*cap(b.b), maxPooledBuffer))
+		b.b = append(make([]byte, 0, room), b.b...)
+	}
+	b.b = append(b.b, p...)
+}
+
 // bufferPool keeps buffers for frames and batches.
 type bufferPool struct{ pool sync.Pool }
 

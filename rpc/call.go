@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -186,14 +187,17 @@ func (s *Session) send(ctx context.Context, wait time.Duration, m *message.Messa
 		return s.sendPacked(ctx, wait, m)
 	}
 	frame := s.e.bufs.get()
-	defer s.e.bufs.put(frame)
+	frame.b = slices.Grow(frame.b, len(m.Body)+frameRoom)
 	var err error
 	if frame.b, err = s.enc.append(frame.b, m); err != nil {
+		s.e.bufs.put(frame)
 		return status.Newf(status.WriteFailed, "%w", err)
 	}
-	err = s.out.write(ctx, wait, frame.b)
-	return writeEnded(err)
+	return writeEnded(s.out.write(ctx, wait, frame))
 }
+
+// frameRoom is what a frame usually has besides its body, in bytes.
+const frameRoom = 256
 
 // sendPacked is send for a Proto that packs. Messages go out in the order in which
 // they were packed, so that the Proto can say which of them goes first: all waiting is
@@ -204,7 +208,11 @@ func (s *Session) sendPacked(ctx context.Context, wait time.Duration, m *message
 	}
 	var drive bool
 	var ended error
-	err := s.enc.pack(m, func(frame []byte) { drive, ended = s.out.enqueue(frame) })
+	err := s.enc.pack(m, func(packed []byte) {
+		frame := s.e.bufs.get()
+		frame.b = append(frame.b, packed...)
+		drive, ended = s.out.enqueue(frame)
+	})
 	if drive {
 		s.out.drive()
 	}
@@ -217,7 +225,9 @@ func (s *Session) sendPacked(ctx context.Context, wait time.Duration, m *message
 // interim is proto.Stream.Interim. It waits until what is packed right now is queued.
 func (s *Session) interim(b []byte) {
 	s.enc.mu.Lock()
-	err := s.out.write(context.Background(), waitNever, b)
+	frame := s.e.bufs.get()
+	frame.b = append(frame.b, b...)
+	err := s.out.write(context.Background(), waitNever, frame)
 	s.enc.mu.Unlock()
 	if errors.Is(err, errFull) {
 		s.log().Warn("closing session", "error", err)

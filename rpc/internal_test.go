@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -307,7 +308,7 @@ func TestWriterKeepsTheOrderOverAFullSocket(t *testing.T) {
 				for i := range frames {
 					frame := make([]byte, size)
 					frame[0], frame[1] = byte(i>>8), byte(i)
-					if err := w.write(t.Context(), waitContext, frame); err != nil {
+					if err := w.write(t.Context(), waitContext, &buffer{slices.Clone(frame)}); err != nil {
 						t.Error(err)
 					}
 				}
@@ -326,7 +327,7 @@ func TestWriterKeepsTheOrderOverAFullSocket(t *testing.T) {
 				t.Errorf("at the end: %v", err)
 			}
 			far.Close()
-			if err := w.write(t.Context(), waitContext, frame); !errors.Is(err, net.ErrClosed) {
+			if err := w.write(t.Context(), waitContext, &buffer{slices.Clone(frame)}); !errors.Is(err, net.ErrClosed) {
 				t.Errorf("after the end: %v", err)
 			}
 			if err := workers.stop(t.Context()); err != nil {

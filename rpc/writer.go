@@ -28,7 +28,9 @@ type writer struct {
 	ended func()       // called once after finish, when all is written
 
 	mu        sync.Mutex
-	queue     *buffer       // frames that wait for the batch; nil is none
+	queue     []*buffer     // frames that wait, each buffer being a batch
+	queued    int           // bytes in the queue
+	spare     [4]*buffer    // what the queue begins in
 	writing   bool          // somebody carries the batch
 	err       error         // set: nothing more is taken
 	finishing bool          // nothing more is taken, the rest is written
@@ -47,17 +49,21 @@ const (
 	waitNever   time.Duration = -1 // not at all; may use twice the room
 )
 
-// write takes a frame; a copy of it goes out soon, in order. It waits for room
+// write takes a frame, which is its own from then on; it goes out soon, in order. It waits for room
 // until ctx ends, and no longer than wait if that is positive.
-func (w *writer) write(ctx context.Context, wait time.Duration, frame []byte) error {
+func (w *writer) write(ctx context.Context, wait time.Duration, frame *buffer) error {
 	w.mu.Lock()
-	err := w.admit(ctx, wait)
-	drive := err == nil && w.add(frame)
+	if err := w.admit(ctx, wait); err != nil {
+		w.mu.Unlock()
+		w.bufs.put(frame)
+		return err
+	}
+	drive := w.add(frame)
 	w.mu.Unlock()
 	if drive {
 		w.drive()
 	}
-	return err
+	return nil
 }
 
 // awaitRoom only waits as write does.
@@ -69,31 +75,41 @@ func (w *writer) awaitRoom(ctx context.Context, wait time.Duration) error {
 
 // enqueue takes a frame without waiting, for who had room just now. With drive the
 // caller must call it.
-func (w *writer) enqueue(frame []byte) (drive bool, err error) {
+func (w *writer) enqueue(frame *buffer) (drive bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
 	case w.err != nil:
-		return false, w.err
+		err = w.err
 	case w.finishing:
-		return false, net.ErrClosed
+		err = net.ErrClosed
+	default:
+		return w.add(frame), nil
 	}
-	return w.add(frame), nil
+	w.bufs.put(frame)
+	return false, err
 }
 
 // add queues a frame and tells whether the caller has to drive; the lock is held.
-func (w *writer) add(frame []byte) bool {
-	if len(frame) == 0 {
+func (w *writer) add(frame *buffer) (drive bool) {
+	if len(frame.b) == 0 {
+		w.bufs.put(frame)
 		return false
 	}
 	if w.queue == nil {
-		w.queue = w.bufs.get()
+		w.queue = w.spare[:0]
 	}
-	w.queue.b = append(w.queue.b, frame...)
-	if w.held && len(w.queue.b) < min(mostHeld, w.most/2) {
+	w.queued += len(frame.b)
+	if last := len(w.queue) - 1; last >= 0 && len(w.queue[last].b)+len(frame.b) <= maxPooledBuffer {
+		w.queue[last].add(frame.b)
+		w.bufs.put(frame)
+	} else {
+		w.queue = append(w.queue, frame) // no copy: it begins a batch of its own
+	}
+	if w.held && w.queued < min(mostHeld, w.most/2) {
 		return false
 	}
-	drive := !w.writing
+	drive = !w.writing
 	w.writing = true
 	return drive
 }
@@ -113,7 +129,7 @@ func (w *writer) hold() {
 func (w *writer) release() {
 	w.mu.Lock()
 	w.held = false
-	drive := w.queue != nil && !w.writing
+	drive := w.queued > 0 && !w.writing
 	w.writing = w.writing || drive
 	w.mu.Unlock()
 	if drive {
@@ -130,9 +146,9 @@ func (w *writer) admit(ctx context.Context, wait time.Duration) error {
 			return w.err
 		case w.finishing:
 			return net.ErrClosed
-		case w.waiting() < w.most:
+		case w.queued < w.most:
 			return nil
-		case wait == waitNever && w.waiting() < 2*w.most:
+		case wait == waitNever && w.queued < 2*w.most:
 			return nil
 		case wait == waitNever:
 			return errFull
@@ -160,14 +176,6 @@ func (w *writer) admit(ctx context.Context, wait time.Duration) error {
 			return err
 		}
 	}
-}
-
-// waiting is the size of the queue; the lock is held.
-func (w *writer) waiting() int {
-	if w.queue == nil {
-		return 0
-	}
-	return len(w.queue.b)
 }
 
 // drive writes batches on the caller's goroutine as long as the socket takes
@@ -224,21 +232,23 @@ func (w *writer) flush(batch *buffer, from int) {
 	}
 }
 
-// take gives the queue as the next batch; nil means that the caller has stopped
-// being the one who writes.
+// take gives the next batch; nil means that the caller has stopped being the one who
+// writes.
 func (w *writer) take() *buffer {
 	w.mu.Lock()
-	batch := w.queue
-	w.queue = nil
-	if w.room != nil {
-		close(w.room)
-		w.room = nil
-	}
-	if batch != nil {
+	if len(w.queue) > 0 {
+		batch := w.queue[0]
+		w.queue[0] = nil
+		if w.queue = w.queue[1:]; len(w.queue) == 0 {
+			w.queue = w.spare[:0]
+		}
+		w.queued -= len(batch.b)
+		w.makeRoom()
 		w.mu.Unlock()
 		w.said.set()
 		return batch
 	}
+	w.makeRoom()
 	w.writing = false
 	ended := w.finishing && w.err == nil
 	w.mu.Unlock()
@@ -246,6 +256,14 @@ func (w *writer) take() *buffer {
 		w.ended()
 	}
 	return nil
+}
+
+// makeRoom wakes those who wait for it; the lock is held.
+func (w *writer) makeRoom() {
+	if w.room != nil {
+		close(w.room)
+		w.room = nil
+	}
 }
 
 func (w *writer) broken(err error) {
@@ -260,11 +278,8 @@ func (w *writer) close(err error) {
 	if w.err == nil {
 		w.err = err
 	}
-	w.queue = nil
-	if w.room != nil {
-		close(w.room)
-		w.room = nil
-	}
+	w.queue, w.queued = nil, 0
+	w.makeRoom()
 }
 
 // finish refuses further frames and calls ended once the last one is written.
@@ -272,13 +287,10 @@ func (w *writer) finish() {
 	w.mu.Lock()
 	first := !w.finishing
 	w.finishing = true
-	drive := w.queue != nil && !w.writing // it was held
+	drive := w.queued > 0 && !w.writing // it was held
 	w.writing = w.writing || drive
 	now := first && !w.writing && w.err == nil
-	if w.room != nil {
-		close(w.room)
-		w.room = nil
-	}
+	w.makeRoom()
 	w.mu.Unlock()
 	switch {
 	case drive:

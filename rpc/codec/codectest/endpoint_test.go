@@ -2,8 +2,6 @@ package codectest_test
 
 import (
 	"errors"
-	"io"
-	"log/slog"
 	"reflect"
 	"testing"
 
@@ -22,6 +20,7 @@ import (
 	"github.com/dserver/dserver/rpc/filter/aesgcm"
 	"github.com/dserver/dserver/rpc/filter/snappy"
 	"github.com/dserver/dserver/rpc/filter/zstd"
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/status"
 	"github.com/dserver/dserver/rpc/transport"
 	"github.com/dserver/dserver/rpc/transport/memory"
@@ -43,7 +42,6 @@ func config(t *testing.T) rpc.Config {
 		t.Fatal(err)
 	}
 	return rpc.Config{
-		Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Codecs:  []codec.Codec{codec.JSON{}, codec.Bytes{}, form.Codec{}, plain.Codec{}, xml.Codec{}, protobuf.Codec{}, m, c},
 		Filters: []filter.Filter{z, snappy.Filter{}, g},
 	}
@@ -54,28 +52,11 @@ func session(t *testing.T, routes func(e *rpc.Endpoint) error) *rpc.Session {
 	t.Helper()
 	c := config(t)
 	c.Transports = []transport.Transport{memory.New()}
-	server, errServer := rpc.New(c)
-	client, errClient := rpc.New(c)
-	if err := errors.Join(errServer, errClient); err != nil {
+	server, client := rpctest.Endpoint(t, c), rpctest.Endpoint(t, c)
+	if err := routes(server); err != nil {
 		t.Fatal(err)
 	}
-	served := make(chan error, 1)
-	t.Cleanup(func() {
-		if err := errors.Join(client.Close(), server.Close()); err != nil {
-			t.Error(err)
-		}
-		<-served
-	})
-	ln, err := server.Listen(t.Context(), "mem://server")
-	if err := errors.Join(err, routes(server)); err != nil {
-		t.Fatal(err)
-	}
-	go func() { served <- server.Serve(ln) }()
-	s, err := client.Dial(t.Context(), "mem://server")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return rpctest.Dial(t, client, rpctest.Serve(t, server, "mem://server"))
 }
 
 func echo[T any](e *rpc.Endpoint, route string) error {

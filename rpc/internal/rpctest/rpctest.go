@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,14 @@ func Serve(t testing.TB, e *rpc.Endpoint, address string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ServeOn(t, e, ln)
+	scheme, _, _ := strings.Cut(address, "://")
+	return scheme + "://" + ln.Addr().String()
+}
+
+// ServeOn serves a listener until the endpoint closes.
+func ServeOn(t testing.TB, e *rpc.Endpoint, ln net.Listener) {
+	t.Helper()
 	serving := group.New(context.Background(), nil)
 	serving.Go("serve", func(context.Context) {
 		if err := e.Serve(ln); !errors.Is(err, rpc.ErrClosed) {
@@ -54,8 +63,6 @@ func Serve(t testing.TB, e *rpc.Endpoint, address string) string {
 			t.Error(err)
 		}
 	})
-	scheme, _, _ := strings.Cut(address, "://")
-	return scheme + "://" + ln.Addr().String()
 }
 
 // OnLoopback serves a TCP port of its own.

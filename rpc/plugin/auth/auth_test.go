@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/dserver/dserver/rpc"
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/plugin/auth"
 	"github.com/dserver/dserver/rpc/plugin/plugintest"
 	"github.com/dserver/dserver/rpc/proto"
@@ -123,7 +124,7 @@ func TestInfoIsOfAnyType(t *testing.T) {
 func TestDeniedDialHasThePeersCause(t *testing.T) {
 	b := plugintest.New(t, checks())
 	_, err := b.Endpoint(t, shows("wrong")).Dial(t.Context(), plugintest.Address)
-	if st := plugintest.WantCode(t, err, status.DialFailed); st.Cause != "auth fail detail" {
+	if st := rpctest.Code(t, err, status.DialFailed); st.Cause != "auth fail detail" {
 		t.Errorf("got %v", err)
 	}
 	if st, _ := status.From(errors.Unwrap(err)); st == nil || st.Code != 403 || st.Msg != "auth fail" {
@@ -155,7 +156,7 @@ func TestF116TextsOfErrorsStayHere(t *testing.T) {
 				auth.NewChecker(func(context.Context, rpc.EarlySession, string) (any, error) { return c.check() }),
 			}})
 			_, err := b.Endpoint(t, shows("")).Dial(t.Context(), plugintest.Address)
-			st := plugintest.WantCode(t, err, status.DialFailed)
+			st := rpctest.Code(t, err, status.DialFailed)
 			if !regexp.MustCompile(`^incident [0-9a-f]+$`).MatchString(st.Cause) {
 				t.Errorf("the cause is %q", st.Cause)
 			}
@@ -182,7 +183,7 @@ func TestWrappedStatusReachesThePeer(t *testing.T) {
 		}),
 	}})
 	_, err := b.Endpoint(t, shows("")).Dial(t.Context(), plugintest.Address)
-	if st := plugintest.WantCode(t, err, status.DialFailed); st.Cause != "expired" {
+	if st := rpctest.Code(t, err, status.DialFailed); st.Cause != "expired" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -200,7 +201,7 @@ func TestFailuresOfTheBearerAreThoseOfDial(t *testing.T) {
 		"mistakes": bearer(auth.OnPass(func(rpc.EarlySession, int) error { return nil })),
 	} {
 		_, err := b.Endpoint(t, rpc.Config{Plugins: []rpc.Plugin{bearer}}).Dial(t.Context(), plugintest.Address)
-		plugintest.WantCode(t, err, status.DialFailed)
+		rpctest.Code(t, err, status.DialFailed)
 		var panicked *rpc.HookError
 		if errors.As(err, &panicked) != strings.HasPrefix(name, "panic") {
 			t.Errorf("%s: got %v", name, err)
@@ -229,7 +230,7 @@ func TestF49FirstCallWithoutABearerIs401(t *testing.T) {
 		func() error { return s.Call(t.Context(), "/who", nil, nil) },
 		func() error { return client.Client(plugintest.Address).Call(t.Context(), "/who", nil, nil) },
 	} {
-		if st := plugintest.WantCode(t, call(), status.Unauthorized); st.Cause != cause {
+		if st := rpctest.Code(t, call(), status.Unauthorized); st.Cause != cause {
 			t.Errorf("got %v", st)
 		}
 	}

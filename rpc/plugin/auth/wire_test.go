@@ -14,6 +14,7 @@ import (
 	"github.com/dserver/dserver/rpc/codec"
 	"github.com/dserver/dserver/rpc/filter"
 	"github.com/dserver/dserver/rpc/filter/gzip"
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/plugin/auth"
 	"github.com/dserver/dserver/rpc/plugin/plugintest"
@@ -40,7 +41,7 @@ func captures() map[string]func(t *testing.T, dial func(c rpc.Config) (*rpc.Sess
 		},
 		"auth_ok_false": func(t *testing.T, dial func(c rpc.Config) (*rpc.Session, error)) {
 			_, err := dial(shows("wrong"))
-			if st := plugintest.WantCode(t, err, status.DialFailed); st.Cause != "auth fail detail" {
+			if st := rpctest.Code(t, err, status.DialFailed); st.Cause != "auth fail detail" {
 				t.Errorf("got %v", err)
 			}
 		},
@@ -50,7 +51,7 @@ func captures() map[string]func(t *testing.T, dial func(c rpc.Config) (*rpc.Sess
 				t.Fatal(err)
 			}
 			err = s.Call(t.Context(), "/math/add", []int{1, 2}, nil)
-			if st := plugintest.WantCode(t, err, status.Unauthorized); !strings.Contains(st.Cause, "expect: AUTH_CALL") {
+			if st := rpctest.Code(t, err, status.Unauthorized); !strings.Contains(st.Cause, "expect: AUTH_CALL") {
 				t.Errorf("got %v", err)
 			}
 		},
@@ -149,7 +150,7 @@ func TestCallBehindTheAuthCall(t *testing.T) {
 func TestGoawayWaitsUntilThePeerIsIn(t *testing.T) {
 	b := plugintest.New(t, checks())
 	p := b.Peer(t)
-	plugintest.Eventually(t, "it is accepted", func() bool { return b.Server.Stats().Sessions == 1 })
+	rpctest.Eventually(t, "it is accepted", func() bool { return b.Server.Stats().Sessions == 1 })
 	b.Server.Drain()
 	p.Send(authCall(`"token-1"`))
 	if m := p.Read(); m.Type != message.AuthReply {
@@ -189,7 +190,7 @@ func TestAnswerOfAnotherTypeIsRefused(t *testing.T) {
 	b := plugintest.New(t, rpc.Config{})
 	address := older(t, b, &message.Message{Seq: 1, Type: message.Push, Method: "/x"})
 	_, err := b.Endpoint(t, shows("token-1")).Dial(t.Context(), address)
-	if st := plugintest.WantCode(t, err, status.DialFailed); st.Cause != "auth message(1st) expect: AUTH_REPLY, but received: PUSH" {
+	if st := rpctest.Code(t, err, status.DialFailed); st.Cause != "auth message(1st) expect: AUTH_REPLY, but received: PUSH" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -248,7 +249,7 @@ func TestTimeIsForAllOfIt(t *testing.T) {
 		b := plugintest.New(t, rpc.Config{Plugins: []rpc.Plugin{slow}, Limits: limits})
 		began := time.Now()
 		_, err := b.Endpoint(t, shows("")).Dial(t.Context(), plugintest.Address)
-		plugintest.WantCode(t, err, status.DialFailed)
+		rpctest.Code(t, err, status.DialFailed)
 		if took := time.Since(began); took != limits.HandshakeTime {
 			t.Errorf("the server hung up after %v", took)
 		}
@@ -257,7 +258,7 @@ func TestTimeIsForAllOfIt(t *testing.T) {
 		client.Limits = limits
 		began = time.Now()
 		_, err = b.Endpoint(t, client).Dial(t.Context(), "mem://silent")
-		plugintest.WantCode(t, err, status.DialFailed)
+		rpctest.Code(t, err, status.DialFailed)
 		if took := time.Since(began); took != limits.HandshakeTime {
 			t.Errorf("the client gave up after %v", took)
 		}

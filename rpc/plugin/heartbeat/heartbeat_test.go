@@ -15,6 +15,7 @@ import (
 
 	"github.com/dserver/dserver/rpc"
 	"github.com/dserver/dserver/rpc/codec"
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/plugin/heartbeat"
 	"github.com/dserver/dserver/rpc/plugin/plugintest"
@@ -506,7 +507,7 @@ func TestF70EndpointsLeaveNoGoroutine(t *testing.T) {
 		}
 	}
 	t.Logf("%d goroutines before, %d with 900 endpoints", before, during)
-	plugintest.Eventually(t, "they are as many as before", func() bool { return runtime.NumGoroutine() <= before })
+	rpctest.Eventually(t, "they are as many as before", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 // TestClientOfASilentServerDialsAgain: the session ends, the client does not.
@@ -530,7 +531,7 @@ func TestClientOfASilentServerDialsAgain(t *testing.T) {
 			}
 		}
 		c.Close()
-		plugintest.WantCode(t, again.Wait(), status.ConnectionClosed)
+		rpctest.Code(t, again.Wait(), status.ConnectionClosed)
 	})
 }
 
@@ -560,7 +561,7 @@ func TestCapturesOfOlderPeers(t *testing.T) {
 				c.Plugins = []rpc.Plugin{heartbeat.NewPong()}
 				b := plugintest.New(t, c)
 				plugintest.ReadCapture(t, name).Play(b.Peer(t), plugintest.Client, exact)
-				plugintest.Eventually(t, "both are handled", func() bool { return b.Server.Stats().Handled == 2 })
+				rpctest.Eventually(t, "both are handled", func() bool { return b.Server.Stats().Handled == 2 })
 			})
 			t.Run(fmt.Sprint(name, "/exact ", exact, "/client"), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {

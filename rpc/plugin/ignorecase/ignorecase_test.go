@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/dserver/dserver/rpc"
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/plugin/ignorecase"
 	"github.com/dserver/dserver/rpc/plugin/plugintest"
 	"github.com/dserver/dserver/rpc/status"
@@ -39,8 +40,8 @@ func TestCaseOfMethodsDoesNotMatter(t *testing.T) {
 			t.Errorf("%s: got %q", method, got)
 		}
 	}
-	plugintest.WantCode(t, s.Call(t.Context(), "/Capital", nil, nil), status.NotFound)
-	plugintest.WantCode(t, s.Call(t.Context(), "/\xff\xfe", nil, nil), status.NotFound)
+	rpctest.Code(t, s.Call(t.Context(), "/Capital", nil, nil), status.NotFound)
+	rpctest.Code(t, s.Call(t.Context(), "/\xff\xfe", nil, nil), status.NotFound)
 }
 
 // TestOutwardCallsKeepTheirCase: the peer may tell them apart.

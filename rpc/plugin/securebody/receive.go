@@ -57,28 +57,37 @@ func (r *receiver) read(c rpc.ReadCtx) error {
 
 // open decrypts a CALL or PUSH.
 func (r *receiver) open(c rpc.ReadCtx) error {
+	x := &exchange{opened: r.vault, reply: c.Metadata().Value(MetaSecureReply) != "false"}
+	err := r.decrypt(c, x, func(id string, text []byte) ([]byte, error) { return r.unseal(c, x, id, text) })
+	if err == nil {
+		c.Attributes().Store(exchangeKey{}, x)
+	}
+	return err
+}
+
+// decrypt takes the body out of its envelope. Who calls it knows how one in the form
+// Sealed is opened; of the classic form, it notes in x that it was that, and the key.
+func (v *vault) decrypt(c rpc.ReadCtx, x *exchange, unseal func(id string, text []byte) ([]byte, error)) error {
 	version, text, err := decodeEnvelope(c.Codec(), c.Raw(), c.Decode)
 	if err != nil {
-		return r.refuse("%v", err)
+		return v.refuse("%v", err)
 	}
-	x := &exchange{opened: r.vault, reply: c.Metadata().Value(MetaSecureReply) != "false"}
 	id, sealed := strings.CutPrefix(version, sealedVersion)
 	var plain []byte
 	switch {
 	case sealed:
-		plain, err = r.unseal(c, x, id, text)
-	case r.classic:
+		plain, err = unseal(id, text)
+	case v.classic:
 		x.classic = true
-		plain, err = r.openClassic(x, version, text)
+		plain, err = v.openClassic(x, version, text)
 	default:
-		err = r.refuse("the form of the encryption is not known")
+		err = v.refuse("the form of the encryption is not known")
 	}
 	if err != nil {
 		return err
 	}
-	c.Attributes().Store(exchangeKey{}, x)
 	c.SetRaw(plain)
-	r.stats.decrypted.Add(1)
+	v.stats.decrypted.Add(1)
 	return nil
 }
 

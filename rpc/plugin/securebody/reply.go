@@ -1,8 +1,6 @@
 package securebody
 
 import (
-	"strings"
-
 	"github.com/dserver/dserver/rpc"
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/status"
@@ -69,26 +67,8 @@ func (p *Plugin) BeforeReadReplyBody(c rpc.ReadCtx) error {
 	default:
 		return nil
 	}
-	version, text, err := decodeEnvelope(c.Codec(), c.Raw(), c.Decode)
-	if err != nil {
-		return p.refuse("%v", err)
-	}
-	id, sealed := strings.CutPrefix(version, sealedVersion)
-	var plain []byte
-	switch {
-	case sealed:
-		plain, err = p.unsealReply(c, x, id, text)
-	case p.classic:
-		plain, err = p.openClassic(new(exchange), version, text)
-	default:
-		err = p.refuse("the form of the encryption is not known")
-	}
-	if err != nil {
-		return err
-	}
-	c.SetRaw(plain)
-	p.stats.decrypted.Add(1)
-	return nil
+	// The exchange stays as the call left it, whatever the form of the reply.
+	return p.decrypt(c, new(exchange), func(id string, text []byte) ([]byte, error) { return p.unsealReply(c, x, id, text) })
 }
 
 func (v *vault) unsealReply(c rpc.ReadCtx, x *exchange, id string, text []byte) ([]byte, error) {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 )
 
 // jayson is a client library for node that writes a line for each message, as we do.
@@ -57,7 +59,7 @@ func install(t *testing.T) func(script string, args ...string) ([]byte, error) {
 func TestF42ClientThatOthersWrote(t *testing.T) {
 	run := install(t)
 	e, notes := newServer(t)
-	_, port, err := net.SplitHostPort(serve(t, e))
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(rpctest.OnLoopback(t, e), "tcp://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +94,7 @@ func TestF42ClientThatOthersWrote(t *testing.T) {
 	if len(responses) > 0 {
 		t.Errorf("nothing came of %v", responses)
 	}
-	got := map[string]bool{receive(t, notes): true, receive(t, notes): true}
+	got := map[string]bool{rpctest.Receive(t, "a notification", notes): true, rpctest.Receive(t, "a notification", notes): true}
 	if !got[`update["jayson"]`] || !got[`notify_hello["jayson"]`] {
 		t.Errorf("notifications %v", got)
 	}

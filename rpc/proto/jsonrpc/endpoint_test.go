@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/dserver/dserver/rpc"
 	"github.com/dserver/dserver/rpc/codec"
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/proto/jsonrpc"
 	"github.com/dserver/dserver/rpc/status"
@@ -23,52 +23,17 @@ import (
 // newEndpoint speaks JSON-RPC and closes at the end of the test.
 func newEndpoint(t *testing.T, c rpc.Config) *rpc.Endpoint {
 	t.Helper()
-	c.Logger = slog.New(slog.DiscardHandler)
 	if c.Proto == nil {
 		c.Proto = jsonrpc.New
 	}
-	e, err := rpc.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
-	return e
-}
-
-// serve gives the address at which e is reached.
-func serve(t *testing.T, e *rpc.Endpoint) string {
-	t.Helper()
-	ln, err := e.Listen(t.Context(), "tcp://127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- e.Serve(ln) }()
-	t.Cleanup(func() {
-		e.Close()
-		if err := <-served; !errors.Is(err, rpc.ErrClosed) {
-			t.Errorf("Serve returned %v", err)
-		}
-	})
-	return ln.Addr().String()
-}
-
-func handle[Req, Res any](t *testing.T, e *rpc.Endpoint, method string, f func(rpc.Context, Req) (Res, error)) {
-	t.Helper()
-	if err := rpc.Handle(e, method, f); err != nil {
-		t.Fatal(err)
-	}
+	return rpctest.Endpoint(t, c)
 }
 
 // newServer has the methods that the examples of the specification call, and a channel
 // of what came as notifications.
 func newServer(t *testing.T) (e *rpc.Endpoint, notes chan string) {
 	e, notes = newEndpoint(t, rpc.Config{}), make(chan string, 100)
-	handle(t, e, "subtract", func(_ rpc.Context, params json.RawMessage) (int, error) {
+	rpctest.Handle(t, e, "subtract", func(_ rpc.Context, params json.RawMessage) (int, error) {
 		var list []int
 		if err := json.Unmarshal(params, &list); err == nil && len(list) == 2 {
 			return list[0] - list[1], nil
@@ -79,24 +44,21 @@ func newServer(t *testing.T) (e *rpc.Endpoint, notes chan string) {
 		}
 		return named.Minuend - named.Subtrahend, nil
 	})
-	handle(t, e, "sum", func(_ rpc.Context, list []int) (sum int, _ error) {
+	rpctest.Handle(t, e, "sum", func(_ rpc.Context, list []int) (sum int, _ error) {
 		for _, n := range list {
 			sum += n
 		}
 		return sum, nil
 	})
-	handle(t, e, "get_data", func(rpc.Context, any) ([]any, error) { return []any{"hello", 5}, nil })
-	handle(t, e, "fail", func(_ rpc.Context, codes [1]status.Code) (any, error) {
+	rpctest.Handle(t, e, "get_data", func(rpc.Context, any) ([]any, error) { return []any{"hello", 5}, nil })
+	rpctest.Handle(t, e, "fail", func(_ rpc.Context, codes [1]status.Code) (any, error) {
 		return nil, status.New(codes[0], "as asked")
 	})
 	for _, method := range []string{"update", "notify_hello", "notify_sum"} {
-		err := rpc.HandlePush(e, method, func(ctx rpc.Context, params json.RawMessage) error {
+		rpctest.HandlePush(t, e, method, func(ctx rpc.Context, params json.RawMessage) error {
 			notes <- ctx.Method() + string(params)
 			return nil
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 	}
 	return e, notes
 }
@@ -110,7 +72,7 @@ type lineClient struct {
 
 func dialLines(t *testing.T, address string) *lineClient {
 	t.Helper()
-	conn, err := net.Dial("tcp", address)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(address, "tcp://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,17 +105,6 @@ func (c *lineClient) ask(text string) string {
 	return c.receive()
 }
 
-func receive(t *testing.T, notes <-chan string) string {
-	t.Helper()
-	select {
-	case note := <-notes:
-		return note
-	case <-time.After(10 * time.Second):
-		t.Fatal("no notification in 10 s")
-		return ""
-	}
-}
-
 // withoutData takes out what the specification leaves to the server.
 func withoutData(t *testing.T, line string) any {
 	t.Helper()
@@ -176,7 +127,7 @@ func withoutData(t *testing.T, line string) any {
 // TestErrorsOfARealEndpoint as a plain peer sees them, and one of older ones.
 func TestErrorsOfARealEndpoint(t *testing.T) {
 	e, _ := newServer(t)
-	c := dialLines(t, serve(t, e))
+	c := dialLines(t, rpctest.OnLoopback(t, e))
 	for request, answer := range map[string]string{
 		`"method":"none","id":1`:                 `{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found","data":{"code":404,"cause":""}},"id":1}`,
 		`"method":"","id":1`:                     `{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found","data":{"code":400,"cause":"invalid service method for message"}},"id":1}`,
@@ -199,7 +150,7 @@ func TestErrorsOfARealEndpoint(t *testing.T) {
 // TestLineOverTheLimitOfAnEndpoint is answered before the session ends.
 func TestLineOverTheLimitOfAnEndpoint(t *testing.T) {
 	e := newEndpoint(t, rpc.Config{Limits: rpc.Limits{Message: 10_000}})
-	c := dialLines(t, serve(t, e))
+	c := dialLines(t, rpctest.OnLoopback(t, e))
 	c.send(strings.Repeat("x", 9_000))
 	if got := c.receive(); !strings.Contains(got, `"code":-32700`) {
 		t.Errorf("got %s", got)
@@ -220,12 +171,12 @@ func TestLineOverTheLimitOfAnEndpoint(t *testing.T) {
 func TestTwoSessionsUseTheSameIDs(t *testing.T) {
 	e := newEndpoint(t, rpc.Config{})
 	entered, open := make(chan struct{}, 4), make(chan struct{})
-	handle(t, e, "wait", func(_ rpc.Context, s string) (string, error) {
+	rpctest.Handle(t, e, "wait", func(_ rpc.Context, s string) (string, error) {
 		entered <- struct{}{}
 		<-open
 		return s, nil
 	})
-	address := serve(t, e)
+	address := rpctest.OnLoopback(t, e)
 	clients := map[string]*lineClient{"first": dialLines(t, address), "second": dialLines(t, address)}
 	for name, c := range clients {
 		c.send(`{"jsonrpc":"2.0","method":"wait","params":"` + name + `","id":"x"}`)
@@ -251,15 +202,12 @@ func TestEndpointToEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handle(t, server, "full", func(ctx rpc.Context, _ any) (any, error) {
+	rpctest.Handle(t, server, "full", func(ctx rpc.Context, _ any) (any, error) {
 		ctx.SetMeta("answer", ctx.Meta("question"))
 		return nil, full
 	})
 	client := newEndpoint(t, rpc.Config{})
-	s, err := client.Dial(t.Context(), "tcp://"+serve(t, server))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := rpctest.Dial(t, client, rpctest.OnLoopback(t, server))
 	var all sync.WaitGroup
 	for i := range 50 {
 		all.Go(func() {
@@ -286,7 +234,7 @@ func TestEndpointToEndpoint(t *testing.T) {
 	if err := s.Push(t.Context(), "update", 1); err != nil {
 		t.Error(err)
 	}
-	want(t, receive(t, notes), "update1")
+	want(t, rpctest.Receive(t, "a notification", notes), "update1")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
@@ -301,11 +249,8 @@ func TestClassicAndDefaultUnderstandEachOther(t *testing.T) {
 		{rpc.Config{Proto: older}, rpc.Config{Proto: jsonrpc.New}}, {rpc.Config{Proto: jsonrpc.New}, rpc.Config{Proto: older}},
 	} {
 		server, client := newEndpoint(t, c.server), newEndpoint(t, c.client)
-		handle(t, server, "/echo", func(_ rpc.Context, s string) (string, error) { return s, nil })
-		s, err := client.Dial(t.Context(), "tcp://"+serve(t, server))
-		if err != nil {
-			t.Fatal(err)
-		}
+		rpctest.Handle(t, server, "/echo", func(_ rpc.Context, s string) (string, error) { return s, nil })
+		s := rpctest.Dial(t, client, rpctest.OnLoopback(t, server))
 		var got string
 		if err := s.Call(t.Context(), "/echo", "x", &got); err != nil || got != "x" {
 			t.Errorf("got %q, %v", got, err)
@@ -332,13 +277,10 @@ func (shout) Unmarshal(b []byte, v any) error { return errors.New("it must not b
 func TestF43BodiesAreJSONWhateverTheDefaultCodecIs(t *testing.T) {
 	c := rpc.Config{Codecs: []codec.Codec{shout{}}}
 	server, client := newEndpoint(t, c), newEndpoint(t, c)
-	handle(t, server, "/echo", func(_ rpc.Context, s string) (string, error) { return s, nil })
-	address := serve(t, server)
+	rpctest.Handle(t, server, "/echo", func(_ rpc.Context, s string) (string, error) { return s, nil })
+	address := rpctest.OnLoopback(t, server)
 	want(t, dialLines(t, address).ask(`{"jsonrpc":"2.0","method":"/echo","params":"x","id":1}`), `{"jsonrpc":"2.0","result":"x","id":1}`)
-	s, err := client.Dial(t.Context(), "tcp://"+address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := rpctest.Dial(t, client, address)
 	var got string
 	for _, opts := range [][]rpc.CallOption{nil, {rpc.WithCodec('s')}, {rpc.WithMeta("X-Accept-Body-Codec", "115")}} {
 		if err := s.Call(t.Context(), "/echo", "x", &got, opts...); err != nil || got != "x" {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 )
 
 // TestF42ExamplesOfTheSpecification are those of section 7 of JSON-RPC 2.0, with real
@@ -12,7 +14,7 @@ func TestF42ExamplesOfTheSpecification(t *testing.T) {
 	const parseError = `{"jsonrpc": "2.0", "error": {"code": -32700, "message": "Parse error"}, "id": null}`
 	const invalid = `{"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null}`
 	e, notes := newServer(t)
-	c := dialLines(t, serve(t, e))
+	c := dialLines(t, rpctest.OnLoopback(t, e))
 	for _, test := range []struct {
 		name, request, response string
 		notes                   []string
@@ -64,7 +66,7 @@ func TestF42ExamplesOfTheSpecification(t *testing.T) {
 			}
 			got := map[string]bool{}
 			for range test.notes {
-				got[receive(t, notes)] = true
+				got[rpctest.Receive(t, "a notification", notes)] = true
 			}
 			for _, note := range test.notes {
 				if !got[note] {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/dserver/dserver/rpc"
 	"github.com/dserver/dserver/rpc/codec"
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/proto/redis"
 	"github.com/dserver/dserver/rpc/status"
 )
@@ -19,10 +20,7 @@ func TestEndpointAsClient(t *testing.T) {
 	e := newEndpoint(t, rpc.Config{Codecs: []codec.Codec{redis.Codec{}}})
 	newStore(t, e)
 	c := newEndpoint(t, rpc.Config{Codecs: []codec.Codec{redis.Codec{}}})
-	s, err := c.Dial(t.Context(), "tcp://"+serve(t, e))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := rpctest.Dial(t, c, rpctest.OnLoopback(t, e))
 	big := strings.Repeat("a", 1<<20)
 	var ok, text string
 	var n int
@@ -41,7 +39,7 @@ func TestEndpointAsClient(t *testing.T) {
 	if ok != "OK" || text != big || n != 1 || !v.Null() {
 		t.Errorf("got %s, %d bytes, %d, %+v", ok, len(text), n, v)
 	}
-	err = s.Call(t.Context(), "/redis/none", "a", nil)
+	err := s.Call(t.Context(), "/redis/none", "a", nil)
 	if st, _ := status.From(err); st == nil || st.Cause != "ERR unknown command 'none', with args beginning with: 'a' " {
 		t.Errorf("got %v", err)
 	}
@@ -59,10 +57,7 @@ func TestConcurrentCallsHaveTheirOwnReplies(t *testing.T) {
 	e := newEndpoint(t, rpc.Config{})
 	newStore(t, e)
 	c := newEndpoint(t, rpc.Config{Codecs: []codec.Codec{redis.Codec{}}})
-	s, err := c.Dial(t.Context(), "tcp://"+serve(t, e))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := rpctest.Dial(t, c, rpctest.OnLoopback(t, e))
 	callMany(t, s)
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/dserver/dserver/rpc"
 	"github.com/dserver/dserver/rpc/codec"
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/proto"
 	"github.com/dserver/dserver/rpc/proto/redis"
@@ -33,7 +34,7 @@ func TestConversations(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	address := serve(t, e)
+	address := rpctest.OnLoopback(t, e)
 	for name, steps := range map[string][][2]string{
 		"keys": {
 			{"SET k v\r\n", "+OK\r\n"},
@@ -97,7 +98,7 @@ func TestConversations(t *testing.T) {
 func TestEndsOfSessions(t *testing.T) {
 	e := newEndpoint(t, rpc.Config{})
 	newStore(t, e)
-	address := serve(t, e)
+	address := rpctest.OnLoopback(t, e)
 	for in, want := range map[string]string{
 		"ping\nquit\nping\n":                       "+PONG\r\n+OK\r\n",
 		"ping\n*1\r\n:1\r\n":                       "+PONG\r\n-ERR Protocol error: expected '$', got ':'\r\n",
@@ -161,7 +162,7 @@ func TestPipelineComesBackInOrder(t *testing.T) {
 	e := newEndpoint(t, rpc.Config{Proto: watchingFactory(count, all)})
 	newStore(t, e)
 	wait(t, e, all)
-	l := dial(t, serve(t, e))
+	l := dial(t, rpctest.OnLoopback(t, e))
 	out, want := bytes.NewBufferString("wait\n"), bytes.NewBufferString("+waited\r\n")
 	for n := 1; n < count-1; n++ {
 		switch n % 3 {
@@ -185,7 +186,7 @@ func TestOverloadIsAnsweredInItsPlace(t *testing.T) {
 	e := newEndpoint(t, rpc.Config{Proto: watchingFactory(3, all), Limits: rpc.Limits{EndpointHandlers: 1}})
 	newStore(t, e)
 	wait(t, e, all)
-	l := dial(t, serve(t, e))
+	l := dial(t, rpctest.OnLoopback(t, e))
 	l.send("wait\nping\n\n")
 	l.wants("+waited\r\n-ERR Overloaded: too many calls run\r\n")
 	l.send("ping\n")
@@ -198,7 +199,7 @@ func TestDeepPipelineIsReadAsFastAsItIsHandled(t *testing.T) {
 	for _, handlers := range []int{1, 0} {
 		e := newEndpoint(t, rpc.Config{Limits: rpc.Limits{SessionHandlers: handlers}})
 		newStore(t, e)
-		l := dial(t, serve(t, e))
+		l := dial(t, rpctest.OnLoopback(t, e))
 		sent := make(chan struct{})
 		go func() {
 			defer close(sent)
@@ -214,7 +215,7 @@ func TestDeadlinesAreAnsweredInTheirPlace(t *testing.T) {
 	e := newEndpoint(t, rpc.Config{})
 	newStore(t, e)
 	wait(t, e, open, rpc.WithTimeout(50*time.Millisecond))
-	l := dial(t, serve(t, e))
+	l := dial(t, rpctest.OnLoopback(t, e))
 	l.send("wait\nping\n")
 	l.wants("-ERR Handle Timeout\r\n")
 	close(open)
@@ -232,7 +233,7 @@ func TestClientsThatSaidHello3GetPushes(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	l := dial(t, serve(t, e))
+	l := dial(t, rpctest.OnLoopback(t, e))
 	l.send("watch\n")
 	l.wants("-ERR no push\r\n")
 	l.send("hello 3\n")
@@ -265,7 +266,7 @@ func TestIdleSessionsEndWithTheEndpoint(t *testing.T) {
 	newStore(t, e)
 	open := make(chan struct{})
 	wait(t, e, open)
-	address := serve(t, e)
+	address := rpctest.OnLoopback(t, e)
 	idle, busy := dial(t, address), dial(t, address)
 	idle.send("ping\n")
 	idle.wants("+PONG\r\n")
@@ -302,7 +303,7 @@ func TestHandlersOfRPC(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l := dial(t, serve(t, e))
+	l := dial(t, rpctest.OnLoopback(t, e))
 	l.send("codec a b\nbytes a\nnothing\nbad a\n")
 	l.wants("*2\r\n$1\r\na\r\n$1\r\nb\r\n" + "+[\"YQ==\"]\r\n" + "$-1\r\n" + "-ERR Internal Server Error: incident ")
 }
@@ -322,7 +323,7 @@ func TestRegistration(t *testing.T) {
 			t.Error("it was registered")
 		}
 	}
-	l := dial(t, serve(t, e))
+	l := dial(t, rpctest.OnLoopback(t, e))
 	l.send("ping\necho a\n")
 	l.wants("+own\r\n$1\r\na\r\n")
 }
@@ -331,7 +332,7 @@ func TestRegistration(t *testing.T) {
 func TestOrderHoldsWhileCommandsCome(t *testing.T) {
 	e := newEndpoint(t, rpc.Config{})
 	newStore(t, e)
-	address := serve(t, e)
+	address := rpctest.OnLoopback(t, e)
 	var all sync.WaitGroup
 	for range 4 {
 		l := dial(t, address)

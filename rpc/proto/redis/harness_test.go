@@ -2,16 +2,16 @@ package redis_test
 
 import (
 	"bufio"
-	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/dserver/dserver/rpc"
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/proto/redis"
 )
 
@@ -96,35 +96,7 @@ func newEndpoint(t testing.TB, c rpc.Config) *rpc.Endpoint {
 	if c.Proto == nil {
 		c.Proto = redis.New
 	}
-	c.Logger = slog.New(slog.DiscardHandler)
-	e, err := rpc.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
-	return e
-}
-
-// serve serves until the end of the test and gives the address.
-func serve(t testing.TB, e *rpc.Endpoint) string {
-	t.Helper()
-	ln, err := e.Listen(t.Context(), "tcp://127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- e.Serve(ln) }()
-	t.Cleanup(func() {
-		e.Close()
-		if err := <-served; !errors.Is(err, rpc.ErrClosed) {
-			t.Errorf("Serve returned %v", err)
-		}
-	})
-	return ln.Addr().String()
+	return rpctest.Endpoint(t, c)
 }
 
 // line is a connection on which a test speaks by hand.
@@ -136,7 +108,7 @@ type line struct {
 
 func dial(t testing.TB, address string) *line {
 	t.Helper()
-	conn, err := net.Dial("tcp", address)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(address, "tcp://"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/dserver/dserver/rpc"
 	"github.com/dserver/dserver/rpc/codec"
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/proto/redis"
 	"github.com/dserver/dserver/rpc/status"
 )
@@ -52,7 +53,7 @@ func storeAddress(t *testing.T) string {
 	if err := redis.Handle(e, "map", func(rpc.Context, [][]byte) (any, error) { return map[string]any{"a": 1.5, "b": true}, nil }); err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, e)
+	return strings.TrimPrefix(rpctest.OnLoopback(t, e), "tcp://")
 }
 
 func TestRedisCLI(t *testing.T) {
@@ -130,10 +131,7 @@ func TestRedisServer(t *testing.T) {
 
 func converse(t *testing.T, address string, version int) {
 	e := newEndpoint(t, rpc.Config{Codecs: []codec.Codec{redis.Codec{}}})
-	s, err := e.Dial(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := rpctest.Dial(t, e, address)
 	for _, test := range []struct {
 		command      string
 		args         any

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/transport/ws"
 )
 
@@ -31,7 +32,7 @@ func TestOrderlyEnds(t *testing.T) {
 			}()
 		}
 		for range 2 {
-			if err := within(t, "an end", read); err != nil {
+			if err := rpctest.Receive(t, "an end", read); err != nil {
 				t.Errorf("%v: %v", begins, err)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/transport/ws"
 )
 
@@ -161,7 +162,7 @@ func TestReadDeadlines(t *testing.T) {
 	}()
 	far.SetReadDeadline(time.Time{})
 	near.Write(frame("x"))
-	if err := within(t, "a message is read", reading); err != nil {
+	if err := rpctest.Receive(t, "a message is read", reading); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
@@ -169,7 +170,7 @@ func TestReadDeadlines(t *testing.T) {
 		reading <- err
 	}()
 	far.SetDeadline(time.Now().Add(time.Millisecond))
-	if err := within(t, "the deadline ends Read", reading); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if err := rpctest.Receive(t, "the deadline ends Read", reading); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 	far.SetDeadline(time.Time{})

@@ -16,6 +16,7 @@ import (
 	"github.com/dserver/dserver/rpc"
 	"github.com/dserver/dserver/rpc/filter"
 	"github.com/dserver/dserver/rpc/filter/md5"
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/proto"
 	wsproto "github.com/dserver/dserver/rpc/proto/ws"
@@ -27,7 +28,6 @@ import (
 // bed is a server and a client that have met.
 type bed struct {
 	server, client *rpc.Endpoint
-	listener       net.Listener
 	address        string
 	session        *rpc.Session
 }
@@ -60,15 +60,8 @@ func newBed(t *testing.T, server, client proto.Factory, o ws.Options) *bed {
 	transport := ws.Transport{Options: o}
 	b := &bed{server: newEndpoint(t, server, transport), client: newEndpoint(t, client, transport)}
 	routes(t, b.server)
-	var err error
-	if b.listener, err = b.server.Listen(t.Context(), transport.Scheme()+"://127.0.0.1:0/ws"); err != nil {
-		t.Fatal(err)
-	}
-	serve(t, b.server, b.listener)
-	b.address = transport.Scheme() + "://" + b.listener.Addr().String()
-	if b.session, err = b.client.Dial(t.Context(), b.address); err != nil {
-		t.Fatal(err)
-	}
+	b.address = rpctest.Serve(t, b.server, transport.Scheme()+"://127.0.0.1:0/ws")
+	b.session = rpctest.Dial(t, b.client, b.address)
 	return b
 }
 
@@ -81,32 +74,23 @@ func must(t *testing.T, err error) {
 
 // routes are those of the recorded server, and one for large bodies.
 func routes(t *testing.T, e *rpc.Endpoint) {
-	must(t, rpc.Handle(e, "/math/add", func(_ rpc.Context, n []int) (sum int, err error) {
+	rpctest.Handle(t, e, "/math/add", func(_ rpc.Context, n []int) (sum int, err error) {
 		for _, n := range n {
 			sum += n
 		}
 		return sum, nil
-	}))
-	must(t, rpc.Handle(e, "/math/fail", func(rpc.Context, []int) (int, error) {
+	})
+	rpctest.Handle(t, e, "/math/fail", func(rpc.Context, []int) (int, error) {
 		return 0, &status.Status{Code: 1001, Msg: "no money", Cause: "é \"x\""}
-	}))
-	must(t, rpc.Handle(e, "/math/echo", func(ctx rpc.Context, m map[string]string) (map[string]string, error) {
+	})
+	rpctest.Handle(t, e, "/math/echo", func(ctx rpc.Context, m map[string]string) (map[string]string, error) {
 		ctx.SetMeta("k", "v")
 		return m, nil
-	}))
-	must(t, rpc.Handle(e, "/guarded", func(rpc.Context, any) (int, error) {
+	})
+	rpctest.Handle(t, e, "/guarded", func(rpc.Context, any) (int, error) {
 		return 0, status.New(status.Unauthorized, "token")
-	}))
-	must(t, rpc.Handle(e, "/text", func(_ rpc.Context, s string) (string, error) { return s, nil }))
-}
-
-func wantCode(t *testing.T, err error, code status.Code) *status.Status {
-	t.Helper()
-	if status.CodeOf(err) != code {
-		t.Fatalf("got %v, want code %d", err, code)
-	}
-	s, _ := status.From(err)
-	return s
+	})
+	rpctest.Handle(t, e, "/text", func(_ rpc.Context, s string) (string, error) { return s, nil })
 }
 
 func TestF38ErrorsAreErrors(t *testing.T) {
@@ -115,13 +99,13 @@ func TestF38ErrorsAreErrors(t *testing.T) {
 		if err := b.session.Call(t.Context(), "/math/add", []int{1, 2}, &sum); err != nil || sum != 3 {
 			t.Errorf("got %d, %v", sum, err)
 		}
-		st := wantCode(t, b.session.Call(t.Context(), "/math/fail", []int{1, 2}, &sum), 1001)
+		st := rpctest.Code(t, b.session.Call(t.Context(), "/math/fail", []int{1, 2}, &sum), 1001)
 		if st.Msg != "no money" || st.Cause != "é \"x\"" {
 			t.Errorf("got %+v", st)
 		}
-		wantCode(t, b.session.Call(t.Context(), "/nope", []int{1, 2}, &sum), status.NotFound)
-		wantCode(t, b.session.Call(t.Context(), "/guarded", nil, nil), status.Unauthorized)
-		wantCode(t, b.session.Call(t.Context(), "/math/add", "no list", &sum), status.BadMessage)
+		rpctest.Code(t, b.session.Call(t.Context(), "/nope", []int{1, 2}, &sum), status.NotFound)
+		rpctest.Code(t, b.session.Call(t.Context(), "/guarded", nil, nil), status.Unauthorized)
+		rpctest.Code(t, b.session.Call(t.Context(), "/math/add", "no list", &sum), status.BadMessage)
 	})
 }
 
@@ -140,8 +124,7 @@ func TestManySessionsManyCallers(t *testing.T) {
 	everywhere(t, func(t *testing.T, b *bed) {
 		var all sync.WaitGroup
 		for range 10 {
-			s, err := b.client.Dial(t.Context(), b.address)
-			must(t, err)
+			s := rpctest.Dial(t, b.client, b.address)
 			for i := range 4 {
 				all.Go(func() {
 					for range 5 {
@@ -162,19 +145,19 @@ func TestPushesBothWays(t *testing.T) {
 	everywhere(t, func(t *testing.T, b *bed) {
 		got := make(chan string, 2)
 		for _, e := range []*rpc.Endpoint{b.server, b.client} {
-			must(t, rpc.HandlePush(e, "/note", func(_ rpc.Context, s string) error {
+			rpctest.HandlePush(t, e, "/note", func(_ rpc.Context, s string) error {
 				got <- s
 				return nil
-			}))
+			})
 		}
 		must(t, b.session.Push(t.Context(), "/note", "up"))
-		if s := within(t, "a push", got); s != "up" {
+		if s := rpctest.Receive(t, "a push", got); s != "up" {
 			t.Errorf("got %q", s)
 		}
 		for _, s := range b.server.Sessions() {
 			must(t, s.Push(t.Context(), "/note", "down"))
 		}
-		if s := within(t, "a push", got); s != "down" {
+		if s := rpctest.Receive(t, "a push", got); s != "down" {
 			t.Errorf("got %q", s)
 		}
 	})
@@ -185,28 +168,28 @@ func TestPushesBothWays(t *testing.T) {
 func TestShutdownLosesNothing(t *testing.T) {
 	everywhere(t, func(t *testing.T, b *bed) {
 		entered, open := make(chan struct{}), make(chan struct{})
-		must(t, rpc.Handle(b.server, "/gate", func(rpc.Context, any) (string, error) {
+		rpctest.Handle(t, b.server, "/gate", func(rpc.Context, any) (string, error) {
 			close(entered)
 			<-open
 			return "through", nil
-		}))
+		})
 		client := b.client.Client(b.address)
 		var got string
 		called := make(chan error, 1)
 		go func() { called <- client.Call(t.Context(), "/gate", nil, &got) }()
-		within(t, "the call runs", entered)
-		done := make(chan error, 1)
-		go func() { done <- b.server.Shutdown(timeout(t, 20*time.Second)) }()
-		within(t, "the client knows", b.session.GoingAway())
+		rpctest.Receive(t, "the call runs", entered)
+		done, ctx := make(chan error, 1), rpctest.Timeout(t, 20*time.Second)
+		go func() { done <- b.server.Shutdown(ctx) }()
+		rpctest.Receive(t, "the client knows", b.session.GoingAway())
 		b.session.Close()
 		close(open)
-		if err := within(t, "the reply", called); err != nil || got != "through" {
+		if err := rpctest.Receive(t, "the reply", called); err != nil || got != "through" {
 			t.Errorf("got %q, %v", got, err)
 		}
-		if err := within(t, "the server is down", done); err != nil {
+		if err := rpctest.Receive(t, "the server is down", done); err != nil {
 			t.Error(err)
 		}
-		within(t, "the session ends", b.session.Done())
+		rpctest.Receive(t, "the session ends", b.session.Done())
 	})
 }
 
@@ -214,18 +197,18 @@ func TestShutdownLosesNothing(t *testing.T) {
 func TestCloseCodesOfTheEndpoint(t *testing.T) {
 	server := newEndpoint(t, wsproto.JSON)
 	l := listen(t, ws.Options{})
-	serve(t, server, l)
+	rpctest.ServeOn(t, server, l)
 	p := dialByHand(t, l, "/")
-	eventually(t, "there is a session", func() bool { return len(server.Sessions()) == 1 })
+	rpctest.Eventually(t, "there is a session", func() bool { return len(server.Sessions()) == 1 })
 	s := server.Sessions()[0]
 	s.Close()
 	p.want(final|opClose, code(1012))
 	p.send(final|opClose, code(1012))
 	p.wantNothingButTheEnd()
-	within(t, "the session ends", s.Done())
+	rpctest.Receive(t, "the session ends", s.Done())
 
 	p = dialByHand(t, l, "/")
-	eventually(t, "there is a session", func() bool { return len(server.Sessions()) == 1 })
+	rpctest.Eventually(t, "there is a session", func() bool { return len(server.Sessions()) == 1 })
 	server.Close()
 	p.want(final|opClose, code(1001))
 	p.wantClosed()
@@ -235,9 +218,9 @@ func TestCloseCodesOfTheEndpoint(t *testing.T) {
 func TestF113SessionIDsAreOurs(t *testing.T) {
 	server := newEndpoint(t, wsproto.JSON)
 	l := listen(t, ws.Options{})
-	serve(t, server, l)
+	rpctest.ServeOn(t, server, l)
 	dialByHand(t, l, "/", "Drpc-Session-Id: admin")
-	eventually(t, "there is a session", func() bool { return len(server.Sessions()) == 1 })
+	rpctest.Eventually(t, "there is a session", func() bool { return len(server.Sessions()) == 1 })
 	if id := server.Sessions()[0].ID(); id == "admin" {
 		t.Errorf("the session is %q", id)
 	}
@@ -248,7 +231,7 @@ func TestUnreadableBodyIsAnsweredAndTheSessionGoesOn(t *testing.T) {
 	server := newEndpoint(t, wsproto.PB)
 	routes(t, server)
 	l := listen(t, ws.Options{})
-	serve(t, server, l)
+	rpctest.ServeOn(t, server, l)
 	p := dialByHand(t, l, "/")
 	framer := wsproto.PB(proto.Stream{}).(proto.Framer)
 	call := func(text string) *message.Message {
@@ -260,7 +243,7 @@ func TestUnreadableBodyIsAnsweredAndTheSessionGoesOn(t *testing.T) {
 		return m
 	}
 	m := call("\x08\x01\x10\x01\x1a\x05/text\x28j\x32\x03\"a\"\x3a\x01?")
-	if st := wantCode(t, m.Status, status.BadMessage); m.Seq != 1 || !strings.Contains(st.Cause, `filter '?' is not registered`) {
+	if st := rpctest.Code(t, m.Status, status.BadMessage); m.Seq != 1 || !strings.Contains(st.Cause, `filter '?' is not registered`) {
 		t.Errorf("got %+v", m)
 	}
 	if m := call("\x08\x02\x10\x01\x1a\x05/text\x28j\x32\x03\"a\""); m.Seq != 2 || m.Status != nil || string(m.Body) != `"a"` {
@@ -275,22 +258,18 @@ func TestUnreadableBodyIsAnsweredAndTheSessionGoesOn(t *testing.T) {
 func TestFiltersOfBodies(t *testing.T) {
 	list := []filter.Filter{md5.Filter{}}
 	newFiltered := func(transports ...transport.Transport) *rpc.Endpoint {
-		e, err := rpc.New(rpc.Config{Proto: wsproto.PB, Filters: list, Transports: transports, Logger: quiet()})
-		must(t, err)
-		t.Cleanup(func() { e.Close() })
-		return e
+		return rpctest.Endpoint(t, rpc.Config{Proto: wsproto.PB, Filters: list, Transports: transports})
 	}
 	server, client := newFiltered(), newFiltered(ws.Transport{})
 	routes(t, server)
 	l := listen(t, ws.Options{})
-	serve(t, server, l)
-	s, err := client.Dial(t.Context(), "ws://"+l.Addr().String())
-	must(t, err)
+	rpctest.ServeOn(t, server, l)
+	s := rpctest.Dial(t, client, "ws://"+l.Addr().String())
 	var sum int
 	if err := s.Call(t.Context(), "/math/add", []int{1, 2}, &sum, rpc.WithFilters(filter.IDMD5)); err != nil || sum != 3 {
 		t.Errorf("got %d, %v", sum, err)
 	}
-	wantCode(t, s.Call(t.Context(), "/math/fail", []int{1}, &sum, rpc.WithFilters(filter.IDMD5)), 1001)
+	rpctest.Code(t, s.Call(t.Context(), "/math/fail", []int{1}, &sum, rpc.WithFilters(filter.IDMD5)), 1001)
 
 	p := dialByHand(t, l, "/")
 	p.send(final|opBinary, "\x08\x01\x10\x01\x1a\x05/text\x28j\x32\x13\"a\""+md5Of(`"a"`)+"\x3a\x015")
@@ -311,7 +290,7 @@ func md5Of(text string) string {
 func TestTrickleEndsTheSession(t *testing.T) {
 	server := newEndpoint(t, wsproto.JSON)
 	l := listen(t, ws.Options{FrameTime: 50 * time.Millisecond})
-	serve(t, server, l)
+	rpctest.ServeOn(t, server, l)
 	p := dialByHand(t, l, "/")
 	p.send(opBinary, `{"seq":`)
 	p.wantClosed()
@@ -326,9 +305,8 @@ func TestListenerForASandbox(t *testing.T) {
 	must(t, err)
 	server, client := newEndpoint(t, wsproto.PB), newEndpoint(t, wsproto.PB, ws.Transport{Options: o})
 	routes(t, server)
-	serve(t, server, l)
-	s, err := client.Dial(t.Context(), "wss://"+l.Addr().String())
-	must(t, err)
+	rpctest.ServeOn(t, server, l)
+	s := rpctest.Dial(t, client, "wss://"+l.Addr().String())
 	var sum int
 	if err := s.Call(t.Context(), "/math/add", []int{1, 2}, &sum); err != nil || sum != 3 {
 		t.Errorf("got %d, %v", sum, err)
@@ -364,7 +342,7 @@ func TestDialErrorsHaveTheirCode(t *testing.T) {
 	client := newEndpoint(t, wsproto.JSON, ws.Transport{})
 	_, err := client.Dial(t.Context(), "ws://"+host(l)+"/elsewhere")
 	var refused *ws.HandshakeError
-	if wantCode(t, err, status.DialFailed); !errors.As(err, &refused) || refused.Status != 404 {
+	if rpctest.Code(t, err, status.DialFailed); !errors.As(err, &refused) || refused.Status != 404 {
 		t.Errorf("got %v", err)
 	}
 }
@@ -372,12 +350,12 @@ func TestDialErrorsHaveTheirCode(t *testing.T) {
 // TestBigBodies go as one message each, and over the limit of the receiver as none.
 func TestBigBodies(t *testing.T) {
 	b := newBed(t, wsproto.PB, wsproto.PB, ws.Options{Logger: quiet(), Message: 4 << 20})
-	must(t, rpc.Handle(b.server, "/bytes", func(_ rpc.Context, in []byte) ([]byte, error) { return in, nil }))
+	rpctest.Handle(t, b.server, "/bytes", func(_ rpc.Context, in []byte) ([]byte, error) { return in, nil })
 	big := bytes.Repeat([]byte("0123456789abcdef"), 1<<17)
 	var got []byte
 	if err := b.session.Call(t.Context(), "/bytes", big, &got); err != nil || !bytes.Equal(got, big) {
 		t.Errorf("got %d bytes, %v", len(got), err)
 	}
 	err := b.session.Call(context.Background(), "/bytes", make([]byte, 5<<20), &got)
-	wantCode(t, err, status.ConnectionClosed)
+	rpctest.Code(t, err, status.ConnectionClosed)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/transport/ws"
 )
 
@@ -112,7 +113,7 @@ func TestHandshakesHaveLimitedTime(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		o.HandshakeTime = 0
-		ctx := timeout(t, 50*time.Millisecond)
+		ctx := rpctest.Timeout(t, 50*time.Millisecond)
 		if _, err := (ws.Transport{Options: o}).Dial(ctx, silent.Addr().String()); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
@@ -138,7 +139,7 @@ func TestHandshakesAreBounded(t *testing.T) {
 	for _, conn := range held {
 		conn.Close()
 	}
-	eventually(t, "there is room again", func() bool {
+	rpctest.Eventually(t, "there is room again", func() bool {
 		conn, err := ws.Transport{}.Dial(t.Context(), l.Addr().String())
 		if err == nil {
 			conn.Close()
@@ -152,7 +153,7 @@ func TestWebsocketsDoNotCountAsHandshakes(t *testing.T) {
 	l := listen(t, ws.Options{Handshakes: 1})
 	for range 10 {
 		var c net.Conn
-		eventually(t, "one more is served", func() (ok bool) {
+		rpctest.Eventually(t, "one more is served", func() (ok bool) {
 			var err error
 			c, err = ws.Transport{}.Dial(t.Context(), l.Addr().String())
 			return err == nil

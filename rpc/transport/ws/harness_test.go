@@ -2,7 +2,6 @@ package ws_test
 
 import (
 	"bufio"
-	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/dserver/dserver/rpc"
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/proto"
 	"github.com/dserver/dserver/rpc/transport"
 	"github.com/dserver/dserver/rpc/transport/ws"
@@ -253,51 +253,5 @@ func both() *tls.Config {
 
 func newEndpoint(t *testing.T, f proto.Factory, transports ...transport.Transport) *rpc.Endpoint {
 	t.Helper()
-	e, err := rpc.New(rpc.Config{Proto: f, Transports: transports, Logger: quiet()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
-	return e
-}
-
-func serve(t *testing.T, e *rpc.Endpoint, l net.Listener) {
-	served := make(chan error, 1)
-	go func() { served <- e.Serve(l) }()
-	t.Cleanup(func() {
-		e.Close()
-		if err := <-served; !errors.Is(err, rpc.ErrClosed) {
-			t.Errorf("Serve returned %v", err)
-		}
-	})
-}
-
-func within[T any](t *testing.T, what string, c <-chan T) (v T) {
-	t.Helper()
-	select {
-	case v = <-c:
-	case <-time.After(20 * time.Second):
-		t.Fatalf("not in 20 s: %s", what)
-	}
-	return v
-}
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in 20 s: %s", what)
-		}
-		<-time.After(time.Millisecond)
-	}
-}
-
-func timeout(t *testing.T, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
+	return rpctest.Endpoint(t, rpc.Config{Proto: f, Transports: transports})
 }

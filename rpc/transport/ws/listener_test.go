@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/transport/ws"
 )
 
@@ -217,7 +218,7 @@ func TestCloseLetsHandshakesFinish(t *testing.T) {
 		l.Close()
 		close(closed)
 	}()
-	eventually(t, "nobody can connect any more", func() bool {
+	rpctest.Eventually(t, "nobody can connect any more", func() bool {
 		c, err := net.Dial("tcp", host(l))
 		if err == nil {
 			c.Close()
@@ -226,10 +227,10 @@ func TestCloseLetsHandshakesFinish(t *testing.T) {
 	})
 	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Key: OKGzQKl/CuzRC9f402zjcQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
-	if err := within(t, "it is accepted", accepted); err != nil {
+	if err := rpctest.Receive(t, "it is accepted", accepted); err != nil {
 		t.Error(err)
 	}
-	within(t, "the listener closes", closed)
+	rpctest.Receive(t, "the listener closes", closed)
 }
 
 // TestReplacedListenersLoseNoHandshake: when servers that share a socket follow each
@@ -266,11 +267,11 @@ func TestReplacedListenersLoseNoHandshake(t *testing.T) {
 	for range 10 {
 		l, served := greeter(t, socket)
 		before := dialled.Load()
-		eventually(t, "some connect", func() bool { return dialled.Load() > before+5 || t.Failed() })
+		rpctest.Eventually(t, "some connect", func() bool { return dialled.Load() > before+5 || t.Failed() })
 		next, nextServed := greeter(t, socket)
 		l.Close()
-		within(t, "the old one has ended", served)
-		defer within(t, "the last one has ended", nextServed)
+		rpctest.Receive(t, "the old one has ended", served)
+		defer rpctest.Receive(t, "the last one has ended", nextServed)
 		defer next.Close()
 	}
 	close(stop)
@@ -350,7 +351,7 @@ func TestHandlerOnAServerOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer near.Close()
-	far := within(t, "a websocket", conns)
+	far := rpctest.Receive(t, "a websocket", conns)
 	defer far.Close()
 	far.Write(frame("hello"))
 	wantFrame(t, near, "hello")

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/proto"
 	wsproto "github.com/dserver/dserver/rpc/proto/ws"
@@ -97,7 +98,7 @@ func TestLiveOlderClient(t *testing.T) {
 			server := newEndpoint(t, c.speak)
 			routes(t, server)
 			l := listen(t, ws.Options{Path: "/ws", Subprotocols: []string{wsproto.SubprotocolJSON, wsproto.SubprotocolPB}})
-			serve(t, server, l)
+			rpctest.ServeOn(t, server, l)
 			conn, err := net.Dial("tcp", host(l))
 			must(t, err)
 			defer conn.Close()
@@ -165,15 +166,15 @@ func TestLiveOlderServer(t *testing.T) {
 			var echoed map[string]string
 			err = s.Call(t.Context(), "/math/echo", map[string]string{"q": `a"b`}, &echoed)
 			if c.name == "json" {
-				wantCode(t, err, status.ConnectionClosed)
-				if within(t, "the session ends", s.Done()); s.Err() != io.EOF {
+				rpctest.Code(t, err, status.ConnectionClosed)
+				if rpctest.Receive(t, "the session ends", s.Done()); s.Err() != io.EOF {
 					t.Errorf("ended with %v", s.Err())
 				}
 			} else if err != nil || echoed["q"] != `a"b` {
 				t.Errorf("got %v, %v", echoed, err)
 			}
 			s.Close()
-			within(t, "the session ends", s.Done())
+			rpctest.Receive(t, "the session ends", s.Done())
 		})
 	}
 }

@@ -48,6 +48,9 @@ func marshal(m proto.Message) ([]byte, error) {
 
 // Unmarshal replaces the message that v is or points at.
 func (Codec) Unmarshal(b []byte, v any) error {
+	if m, ok := v.(proto.Message); ok && m.ProtoReflect().IsValid() {
+		return unmarshal(b, m) // what handlers and callers have, without a look at types
+	}
 	value, err := text.Target(v)
 	if err != nil {
 		return err
@@ -59,6 +62,10 @@ func (Codec) Unmarshal(b []byte, v any) error {
 	if !ok || !m.ProtoReflect().IsValid() {
 		return refusal("read", v)
 	}
+	return unmarshal(b, m)
+}
+
+func unmarshal(b []byte, m proto.Message) error {
 	if err := proto.Unmarshal(b, m); err != nil {
 		return fmt.Errorf("cannot read a %T: %w", m, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,20 @@ import (
 	"github.com/dserver/dserver/rpc/internal/rpctest"
 	"github.com/dserver/dserver/rpc/status"
 )
+
+// TestF5OneProgramHasEverything: it links all protocols, codecs, filters and transports,
+// and an endpoint of each protocol is made of them.
+func TestF5OneProgramHasEverything(t *testing.T) {
+	list, _ := transports(t)
+	for _, p := range protocols() {
+		e := rpctest.Endpoint(t, rpc.Config{Proto: p.factory, Codecs: codecsOf(bodies(t)), Filters: filters(t), Transports: list})
+		near, far := net.Pipe()
+		defer far.Close()
+		if _, err := e.ServeConn(near); err != nil {
+			t.Errorf("%s: %v", p.name, err)
+		}
+	}
+}
 
 // TestEveryProtocolWithEveryCodecFilterAndTransport: what a protocol cannot carry is
 // refused before anything is written, and the session goes on.

@@ -24,7 +24,10 @@ func (b *buffer) add(p []byte) {
 }
 
 // bufferPool keeps buffers for frames and batches.
-type bufferPool struct{ pool sync.Pool }
+type bufferPool struct {
+	pool   sync.Pool
+	poison bool // tests spoil what comes back, to see who still uses it
+}
 
 // get gives an empty buffer.
 func (p *bufferPool) get() *buffer {
@@ -37,6 +40,12 @@ func (p *bufferPool) get() *buffer {
 
 // put takes a buffer back; the caller must not use it any more.
 func (p *bufferPool) put(b *buffer) {
+	if p.poison {
+		spoiled := b.b[:cap(b.b)]
+		for i := range spoiled {
+			spoiled[i] = 0xdb
+		}
+	}
 	if cap(b.b) >= minPooledBuffer && cap(b.b) <= maxPooledBuffer {
 		p.pool.Put(b)
 	}

@@ -1,0 +1,68 @@
+package rpc
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/dserver/dserver/rpc/proto"
+	"github.com/dserver/dserver/rpc/proto/json"
+	"github.com/dserver/dserver/rpc/proto/raw"
+)
+
+// TestNobodyUsesABufferThatWasPutBack, be it small, a whole batch, or too large to be
+// kept, written at once or by somebody else.
+func TestNobodyUsesABufferThatWasPutBack(t *testing.T) {
+	for name, p := range map[string]proto.Factory{"raw": raw.New, "json": json.New} {
+		for _, network := range []string{"tcp", "pipe"} {
+			t.Run(name+"/"+network, func(t *testing.T) {
+				near, far := connected(t, network)
+				s := poisonedSession(t, p, near)
+				poisonedSession(t, p, far)
+				var all sync.WaitGroup
+				for caller := range 20 {
+					all.Go(func() {
+						for n := range 12 {
+							callPoisoned(t, s, caller*1000+n)
+						}
+					})
+				}
+				all.Wait()
+			})
+		}
+	}
+}
+
+func callPoisoned(t *testing.T, s *Session, n int) {
+	sizes := []int{1, 100, 1 << 10, 5000, 30 << 10, 70 << 10}
+	body := bytes.Repeat([]byte{byte('a' + n%26)}, sizes[n%len(sizes)])
+	method := []string{"/pooled", "/inline"}[n%2]
+	var got []byte
+	if err := s.Call(context.Background(), method, body, &got); err != nil || !bytes.Equal(got, body) {
+		t.Errorf("%s: %d bytes came back as %d others, %v", method, len(body), len(got), err)
+	}
+}
+
+func poisonedSession(t *testing.T, p proto.Factory, conn net.Conn) *Session {
+	t.Helper()
+	e, err := New(Config{Proto: p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.bufs.poison = true
+	t.Cleanup(func() { e.Close() })
+	answer := func(_ Context, v []byte) ([]byte, error) { return v, nil }
+	if err := Handle(e, "/pooled", answer); err != nil {
+		t.Fatal(err)
+	}
+	if err := Handle(e, "/inline", answer, Inline()); err != nil {
+		t.Fatal(err)
+	}
+	s, err := e.ServeConn(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

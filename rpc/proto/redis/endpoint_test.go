@@ -195,7 +195,7 @@ func TestOverloadIsAnsweredInItsPlace(t *testing.T) {
 
 // Who sends ahead waits for who works, in the socket: nothing is refused or lost.
 func TestDeepPipelineIsReadAsFastAsItIsHandled(t *testing.T) {
-	const count = 50_000
+	const count = 20_000
 	for _, handlers := range []int{1, 0} {
 		e := newEndpoint(t, rpc.Config{Limits: rpc.Limits{SessionHandlers: handlers}})
 		newStore(t, e)

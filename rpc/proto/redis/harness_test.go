@@ -132,7 +132,7 @@ func (l *line) wants(want string) {
 	got := make([]byte, len(want))
 	n, err := io.ReadFull(l.in, got)
 	if err != nil || string(got) != want {
-		l.t.Fatalf("got %q, %v, want %q", got[:n], err, want)
+		l.t.Fatalf("got %d bytes, %v, want %d; they begin %.300q and %.300q", n, err, len(want), got[:n], want)
 	}
 }
 

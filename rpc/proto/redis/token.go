@@ -88,12 +88,12 @@ func cutLine(b []byte, longest int) (line []byte, size int, err error) {
 	switch {
 	case bytes.IndexByte(seen, '\n') >= 0:
 		return nil, 0, errors.New("a line ends with LF alone")
+	case len(seen) > longest: // whether its end has come or not
+		return nil, 0, fmt.Errorf("a line has more than %d bytes", longest)
 	case at >= 0 && at+1 < len(b) && b[at+1] == '\n':
 		return b[:at], at + len(endOfLine), nil
 	case at >= 0 && at+1 < len(b):
 		return nil, 0, fmt.Errorf("a line ends with CR and %q", b[at+1])
-	case len(seen) > longest:
-		return nil, 0, fmt.Errorf("a line has more than %d bytes", longest)
 	default:
 		return nil, len(b) + 1, errShort
 	}

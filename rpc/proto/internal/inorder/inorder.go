@@ -3,7 +3,6 @@ package inorder
 import (
 	"errors"
 	"io"
-	"slices"
 )
 
 // ErrNotAsked says that no question of that number waits for an answer.
@@ -86,7 +85,8 @@ func (q *Queue[T]) Answer(w io.Writer, number int32, answer []byte) error {
 	due := 0
 	defer func() {
 		q.first += int32(due)
-		q.slots = slices.Delete(q.slots, 0, due)
+		clear(q.slots[:due])
+		q.slots = q.slots[due:] // moving the rest would cost more with each that waits
 	}()
 	for i := range q.slots {
 		s := &q.slots[i]

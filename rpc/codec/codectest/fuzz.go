@@ -2,6 +2,7 @@ package codectest
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 )
 
@@ -51,7 +52,12 @@ func (s Suite) stable(t *testing.T, in []byte, fresh func() any) {
 	if len(b) == 0 {
 		return // which is no body at all, and never decoded
 	}
-	s.decode(t, b, second)
+	if err := s.Codec.Unmarshal(b, second); err != nil {
+		if s.OneWay == "" || !strings.Contains(err.Error(), s.OneWay) {
+			t.Fatalf("%T from %.100q: %v", second, b, err)
+		}
+		return
+	}
 	if again := s.encode(t, second); !bytes.Equal(b, again) {
 		t.Fatalf("%.200x was read as what is %.200x, and that as what is %.200x", in, b, again)
 	}

@@ -24,6 +24,10 @@ type Suite struct {
 	Broken   []Broken  // bodies that it cannot decode
 	Small    []Small   // bodies that could become large
 
+	// OneWay is part of the error of values that it writes and cannot read again, as its
+	// documentation says; empty is none. It is for Fuzz.
+	OneWay string
+
 	Equal func(a, b any) bool // default reflect.DeepEqual
 }
 

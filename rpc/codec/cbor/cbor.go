@@ -1,6 +1,7 @@
 package cbor
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -48,11 +49,45 @@ func (*Codec) Name() string { return "cbor" }
 // Marshal encodes v.
 func (c *Codec) Marshal(v any) ([]byte, error) {
 	b, err := c.encode.Marshal(v)
+	if err == nil && hasFarTime(b) {
+		// Within bytes it may look like one that is none.
+		err = c.decode.Unmarshal(b, reflect.New(reflect.TypeOf(v)).Interface())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot write a %T as cbor: %w", v, err)
 	}
 	return b, nil
 }
+
+// hasFarTime tells whether there seems to be a time that RFC 3339 has no text for,
+// before the year 0 or after 9999. The library writes one all the same.
+func hasFarTime(b []byte) bool {
+	for {
+		_, text, found := bytes.Cut(b, []byte{tagTime})
+		if !found {
+			return false
+		}
+		b = text
+		// The head of the text is one byte, or two from 24 bytes on.
+		switch {
+		case len(text) > 1 && text[0] >= 0x60 && text[0] < 0x78:
+			text = text[1:]
+		case len(text) > 2 && text[0] == 0x78:
+			text = text[2:]
+		default:
+			continue
+		}
+		year, _, found := bytes.Cut(text[:min(len(text), maxYear)], []byte("-"))
+		if found && len(year) != 4 {
+			return true
+		}
+	}
+}
+
+const (
+	tagTime = 0xc0 // of a text as in RFC 3339
+	maxYear = 13   // bytes of the longest year of a time.Time, and of what follows it
+)
 
 // Unmarshal fills what v points at.
 func (c *Codec) Unmarshal(b []byte, v any) error {

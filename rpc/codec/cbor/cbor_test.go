@@ -40,13 +40,17 @@ func newCodec(t testing.TB) *cbor.Codec {
 func suite(t testing.TB) codectest.Suite {
 	return codectest.Suite{
 		Codec: newCodec(t), ID: 'c', Name: "cbor", OneWay: "for time.Time",
+		Refused: []codectest.Refusal{
+			{Value: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), Want: "cannot write a time.Time as cbor: "},
+			{Value: map[string]any{"at": []time.Time{time.Date(-1, 1, 1, 0, 0, 0, 7, time.UTC)}}, Want: "cannot write a map[string]interface {} as cbor: "},
+		},
 		Values: []any{
 			order{
 				ID: -1, Items: []string{"tea", "é"}, Price: 0.1, Blob: []byte{0, 255},
 				Extra: map[string]any{"n": uint64(7), "neg": int64(-7), "list": []any{nil, true, "x", 1.5, []byte("b")}},
 				Next:  &order{Items: []string{strings.Repeat("long", 20000)}},
 			},
-			"text", 7, -70000, uint64(1 << 63), 1.5, float32(0.1), true, []byte("b"), []int{1, 2, 3}, map[string]int{"a": 1},
+			"text", 7, -70000, uint64(1 << 63), 1.5, float32(0.1), true, []byte("b"), []byte("\xc0\x7410000-01-01T00:00:00Z"), []int{1, 2, 3}, map[string]int{"a": 1},
 			make([]int, 70000), map[string]any{"a": "b"}, &order{}, time.Date(2024, 2, 29, 1, 2, 3, 4, time.UTC),
 		},
 		// The examples of RFC 8949, appendix A.

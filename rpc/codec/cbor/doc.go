@@ -5,8 +5,8 @@
 // as in Go. A time.Time is a text with tag 0, to the nanosecond. An empty interface
 // receives nil, bool, uint64 (int64 if negative), float64, string, []byte, []any,
 // map[string]any, time.Time or big.Int. What does not fit its variable is an error. A
-// time after the year 9999, which a number with tag 1 can say, is read; what it is written
-// as is not.
+// time before the year 0 or after 9999, which a number with tag 1 can say, is read, but it
+// is an error to write one.
 //
 // A body is looked over before anything is decoded: announced lengths that it does not
 // have, values within each other or elements beyond codec.Limits, and bytes behind the

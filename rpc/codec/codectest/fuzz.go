@@ -44,19 +44,21 @@ func (s Suite) stable(t *testing.T, in []byte, fresh func() any) {
 	if got, err := s.memoryOf(most, in, first); got > most {
 		t.Fatalf("decoding %d bytes into %T allocated %d (error: %v)", len(in), first, got, err)
 	}
-	err := s.Codec.Unmarshal(in, first)
-	if err != nil {
+	if s.Codec.Unmarshal(in, first) != nil {
 		return
 	}
-	b := s.encode(t, first)
+	b, err := s.Codec.Marshal(first)
+	if err != nil {
+		if s.OneWay == "" || !strings.Contains(err.Error(), s.OneWay) {
+			t.Fatalf("%T from %.100q: %v", first, in, err)
+		}
+		return
+	}
 	if len(b) == 0 {
 		return // which is no body at all, and never decoded
 	}
 	if err := s.Codec.Unmarshal(b, second); err != nil {
-		if s.OneWay == "" || !strings.Contains(err.Error(), s.OneWay) {
-			t.Fatalf("%T from %.100q: %v", second, b, err)
-		}
-		return
+		t.Fatalf("%T from %.100q: %v", second, b, err)
 	}
 	if again := s.encode(t, second); !bytes.Equal(b, again) {
 		t.Fatalf("%.200x was read as what is %.200x, and that as what is %.200x", in, b, again)

@@ -24,7 +24,7 @@ type Suite struct {
 	Broken   []Broken  // bodies that it cannot decode
 	Small    []Small   // bodies that could become large
 
-	// OneWay is part of the error of values that it writes and cannot read again, as its
+	// OneWay is part of the error of values that it reads and cannot write, as its
 	// documentation says; empty is none. It is for Fuzz.
 	OneWay string
 

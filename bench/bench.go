@@ -54,7 +54,7 @@ func (b *bench) measure(ctx context.Context, r row, round int) error {
 	for i := range r.peers {
 		name := r.peers[(i+round)%len(r.peers)]
 		fmt.Fprintf(b.progress, "round %d of %d: %s: %s: ", round+1, b.rounds, r.cell, name)
-		run, err := process.Measure(ctx, load.Plan{Peer: name, Cell: r.cell, Time: b.time, Warm: b.warm()})
+		run, err := process.Measure(ctx, load.Plan{Peer: name, Cell: r.cell, Time: b.time, Warm: b.warm(), Profiles: b.profiles})
 		switch {
 		case errors.Is(err, peer.ErrNoPush):
 			fmt.Fprintln(b.progress, "has no pushes")

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"time"
 )
@@ -16,6 +17,8 @@ type options struct {
 	cell   *regexp.Regexp // nil is the standard ones
 	rounds int
 	time   time.Duration
+
+	profiles string // folder; empty is none
 }
 
 // What is measured of each peer in each cell, unless told otherwise.
@@ -39,6 +42,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	f.Func("cell", "regular `expression` of the cells to measure, such as call:record:100:1 (default the usual ones)", pattern(&o.cell))
 	f.IntVar(&o.rounds, "rounds", rounds, "measurements of each peer in each cell; the median counts")
 	f.DurationVar(&o.time, "time", 0, fmt.Sprintf("of each measurement (default %v, with -quick %v)", fullTime, quickTime))
+	f.StringVar(&o.profiles, "profile", "", "write CPU profiles of each measurement's client and server into this `folder`")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -70,6 +74,11 @@ func (o *options) check(f *flag.FlagSet) error {
 		return fmt.Errorf("cannot use -rounds %d: at least one is needed", o.rounds)
 	case o.time < time.Millisecond:
 		return fmt.Errorf("cannot use -time %v: it is too short", o.time)
+	}
+	if o.profiles != "" {
+		if err := os.MkdirAll(o.profiles, 0o777); err != nil {
+			return fmt.Errorf("cannot write profiles: %w", err)
+		}
 	}
 	return nil
 }

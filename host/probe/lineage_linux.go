@@ -17,7 +17,7 @@ const maxDepth = 64
 // known.
 func lineageOf(pid int) lineage {
 	l := lineage{pid: pid, groups: groupsOf(pid)}
-	l.invocation, _ = proc.Variable(pid, "INVOCATION_ID", nil)
+	l.invocation, _, _ = proc.Variable(pid, "INVOCATION_ID", nil)
 	if session, err := unix.Getsid(pid); err == nil {
 		l.session = session
 	}

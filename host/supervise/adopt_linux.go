@@ -159,7 +159,8 @@ func (p *Process) reopen(inode uint64) (*os.File, error) {
 	return endedPipe()
 }
 
-// members are the processes that are known to come of p wherever they are.
+// members are the processes that are known to come of p, wherever they are, and
+// those of whom it is not to be seen just now.
 func (p *Process) members() []int {
 	if p.group != nil {
 		if members, err := p.group.Pids(); err == nil {
@@ -170,7 +171,8 @@ func (p *Process) members() []int {
 	var buf []byte
 	for _, pid := range proc.Pids() {
 		var id string
-		if id, buf = proc.Variable(pid, invocationName, buf); id != "" && id == p.invocation {
+		var becoming bool
+		if id, becoming, buf = proc.Variable(pid, invocationName, buf); becoming || id != "" && id == p.invocation {
 			members = append(members, pid)
 		}
 	}

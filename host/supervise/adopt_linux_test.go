@@ -41,7 +41,7 @@ func stranger(t testing.TB, env []string, script string) (pid int, ticks uint64)
 	t.Cleanup(func() {
 		// Who has left for another session is known by this.
 		for _, other := range proc.Pids() {
-			if value, _ := proc.Variable(other, strangerMark, nil); value == mark {
+			if value, _, _ := proc.Variable(other, strangerMark, nil); value == mark {
 				unix.Kill(other, unix.SIGKILL)
 			}
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -140,16 +139,14 @@ func (p *Process) owns(pid int, s proc.Stat) bool {
 	return false
 }
 
-// bears tells whether a process has been started with this INVOCATION_ID. One that
-// is just about to run another program seems to have no environment at all.
+// bears tells whether a process has been started with this INVOCATION_ID.
 func bears(pid int, invocation string) bool {
+	var buf []byte
 	for range 10 {
-		text, err := proc.Environ(pid, nil)
-		if err != nil {
-			return false
-		}
-		if len(text) > 0 {
-			return slices.Contains(strings.Split(string(text), "\x00"), invocationName+"="+invocation)
+		var id string
+		var becoming bool
+		if id, becoming, buf = proc.Variable(pid, invocationName, buf); !becoming {
+			return id == invocation
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

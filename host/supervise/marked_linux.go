@@ -53,8 +53,9 @@ func (l *markSearch) look(pid int) (done bool) {
 		return true
 	}
 	var id string
-	if id, l.buf = proc.Variable(pid, invocationName, l.buf); !strings.HasPrefix(id, l.mark) {
-		return id != "" || before.Environ || before.Kernel() || !readable(pid)
+	var becoming bool
+	if id, becoming, l.buf = proc.Variable(pid, invocationName, l.buf); !strings.HasPrefix(id, l.mark) {
+		return !becoming
 	}
 	// The number may have changed hands between the two looks.
 	after, err := proc.ReadStat(pid)

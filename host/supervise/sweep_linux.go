@@ -182,28 +182,20 @@ func (l *lineage) origin(pid int) *funeral {
 		return f
 	}
 	var id string
-	id, l.buf = proc.Variable(pid, invocationName, l.buf)
+	var becoming bool
+	id, becoming, l.buf = proc.Variable(pid, invocationName, l.buf)
 	if id != "" {
 		return l.ids[id]
 	}
 	f := l.byOutput(pid)
 	if f == nil {
-		// While somebody is becoming another program, its environment is not to be
-		// seen; or it has exited meanwhile.
+		// What it has put off it may have had before it became another program; or
+		// it has exited meanwhile.
 		stat, err := proc.ReadStat(pid)
-		l.becoming = l.becoming || err == nil && !stat.Gone() && !stat.Environ && !stat.Kernel() && readable(pid)
-		l.doubt = l.doubt || l.becoming || err != nil || stat.Gone()
+		l.becoming = l.becoming || becoming
+		l.doubt = l.doubt || becoming || err != nil || stat.Gone()
 	}
 	return f
-}
-
-// readable tells whether we may see the environment of a process.
-func readable(pid int) bool {
-	fd, err := unix.Open(fmt.Sprintf("/proc/%d/environ", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	return unix.Close(fd) == nil
 }
 
 // byOutput is for those who have put off everything else.

@@ -58,26 +58,28 @@ func numbers(folder string) []int {
 }
 
 // Variable gives the value that a variable had when the program of a process began;
-// empty if it had none, or if it is not ours to know. buf is used, and given back if
-// it grew.
-func Variable(pid int, name string, buf []byte) (value string, grown []byte) {
-	text, err := Environ(pid, buf)
+// empty if it had none, or if it is not ours to know. It is also empty, perhaps,
+// while the process is becoming another program; then it takes another look. Of the
+// environment the first 4 MiB count. buf is used, and given back if it grew.
+func Variable(pid int, name string, buf []byte) (value string, becoming bool, grown []byte) {
+	text, err := readWhole(fmt.Sprintf("/proc/%d/environ", pid), buf)
 	if err != nil {
-		return "", buf
+		return "", false, buf
 	}
 	for entry := range bytes.SplitSeq(text, []byte{0}) {
 		if key, value, ok := bytes.Cut(entry, []byte("=")); ok && string(key) == name {
-			return string(value), text
+			return string(value), false, text
 		}
 	}
-	return "", text
+	return "", isBecoming(pid, len(text)), text
 }
 
-// Environ gives the environment that the program of a process began with: entries
-// NAME=value that end with a zero byte, up to 4 MiB. It is empty while the process
-// is becoming another program. buf is used if it is large enough.
-func Environ(pid int, buf []byte) ([]byte, error) {
-	return readWhole(fmt.Sprintf("/proc/%d/environ", pid), buf)
+// isBecoming tells whether that much of the environment of a process may not be
+// all, as the program to which it belongs was giving way to another one, or has
+// done so since.
+func isBecoming(pid, read int) bool {
+	s, err := ReadStat(pid)
+	return err == nil && !s.Gone() && !s.Kernel() && read != min(s.Environ, maxFile)
 }
 
 // maxFile bounds what is read of one file, in bytes.

@@ -13,14 +13,14 @@ import (
 )
 
 func TestStatOfAnyName(t *testing.T) {
-	rest := " S 7 8 9 0 -1 4194304 100 0 0 0 1 2 0 0 20 0 1 0 123456789 0" + strings.Repeat(" 0", 27) + " 140000 256"
-	want := Stat{State: 'S', Parent: 7, Group: 8, Session: 9, Ticks: 123456789, Environ: true, Code: 256}
+	rest := " S 7 8 9 0 -1 4194304 100 0 0 0 1 2 0 0 20 0 1 0 123456789 0 0 0 4096 8192" + strings.Repeat(" 0", 22) + " 139000 140000 256"
+	want := Stat{State: 'S', Parent: 7, Group: 8, Session: 9, Ticks: 123456789, Environ: 1000, Code: 256}
 	for _, name := range []string{"cat", "a b", ") Z 1 1 1", "(((", "\n", ""} {
 		if got, err := parseStat([]byte("42 (" + name + ")" + rest)); err != nil || got != want {
 			t.Errorf("%q: %+v, %v", name, got, err)
 		}
 	}
-	if got, err := parseStat([]byte("42 (cat)" + rest[:len(rest)-11])); err != nil || got.Code != 0 || got.Environ {
+	if got, err := parseStat([]byte("42 (cat)" + rest[:len(rest)-11])); err != nil || got.Code != 0 || got.Environ != -1 {
 		t.Errorf("an old system: %+v, %v", got, err)
 	}
 }
@@ -75,8 +75,9 @@ func TestAChildIsSeen(t *testing.T) {
 	var buf []byte
 	for name, want := range map[string]string{"A": "1=2", "EMPTY": "", "INVOCATION_ID": "", "LAST": strings.Repeat("x", 10_000), "": ""} {
 		var got string
-		if got, buf = Variable(pid, name, buf); got != want {
-			t.Errorf("%s: %q", name, got)
+		var becoming bool
+		if got, becoming, buf = Variable(pid, name, buf); got != want || becoming {
+			t.Errorf("%s: %q, becoming %t", name, got, becoming)
 		}
 	}
 	in.Close()
@@ -89,7 +90,7 @@ func TestAChildIsSeen(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if value, _ := Variable(pid, "A", buf); Alive(pid) || Parent(pid) != 0 || len(Children(pid)) > 0 || value != "" {
+	if value, becoming, _ := Variable(pid, "A", buf); Alive(pid) || Parent(pid) != 0 || len(Children(pid)) > 0 || value != "" || becoming {
 		t.Errorf("it is gone, and alive %v, with the parent %d", Alive(pid), Parent(pid))
 	}
 }

@@ -15,7 +15,7 @@ type Stat struct {
 	Group   int
 	Session int
 	Ticks   uint64 // of the clock from the start of the system to that of the process
-	Environ bool   // its environment is there; it is not in the middle of an exec, or for those who may not know
+	Environ int    // bytes of its environment; -1 in the middle of an exec, and for those who may not know
 	Code    int    // wait status, once it has exited; 0 for those who may not know
 }
 
@@ -56,7 +56,7 @@ func parseStat(line []byte) (Stat, error) {
 	if end < 0 || len(fields) < 20 {
 		return Stat{}, fmt.Errorf("cannot understand the state of a process: %q", line)
 	}
-	s := Stat{State: fields[0][0]}
+	s := Stat{State: fields[0][0], Environ: -1}
 	var errs []error
 	for i, value := range []*int{&s.Parent, &s.Group, &s.Session} {
 		var err error
@@ -67,7 +67,8 @@ func parseStat(line []byte) (Stat, error) {
 	s.Ticks, err = strconv.ParseUint(fields[19], 10, 64)
 	errs = append(errs, err)
 	if len(fields) > 49 {
-		s.Environ = fields[48] != "0"
+		s.Environ, err = environ(fields)
+		errs = append(errs, err)
 		s.Code, err = strconv.Atoi(fields[49])
 		errs = append(errs, err)
 	}
@@ -75,4 +76,20 @@ func parseStat(line []byte) (Stat, error) {
 		return Stat{}, fmt.Errorf("cannot understand the state of a process: %w", err)
 	}
 	return s, nil
+}
+
+// environ gives the size of the environment, -1 if it is not to be seen. While a
+// program is loaded there is first none and then an empty one that grows; where its
+// code ends is set after that. Who may not know it is told 1.
+func environ(fields []string) (int, error) {
+	var errs [3]error
+	number := func(i, field int) (n uint64) {
+		n, errs[i] = strconv.ParseUint(fields[field], 10, 64)
+		return n
+	}
+	code, start, end := number(0, 24), number(1, 47), number(2, 48)
+	if code <= 1 || end < start {
+		return -1, errors.Join(errs[:]...)
+	}
+	return int(end - start), errors.Join(errs[:]...)
 }

@@ -27,6 +27,8 @@ type Plan struct {
 	Cell cell.Cell
 	Time time.Duration // that is measured
 	Warm time.Duration // before that
+
+	Profiles string // folder for CPU profiles of both processes; empty is none
 }
 
 // Run measures. The error is peer.ErrNoPush if the peer has no such thing.

@@ -37,7 +37,16 @@ func playClient(text string) error {
 		_, _ = io.Copy(io.Discard, in)
 		g.Cancel(errAbandoned)
 	})
-	s, err := startServer(g.Context(), plan.Peer)
+	argument := plan.Peer
+	if plan.Profiles != "" {
+		stop, err := profile(profileName(plan, clientRole))
+		if err != nil {
+			return err
+		}
+		defer stop()
+		argument += " " + profileName(plan, serverRole)
+	}
+	s, err := startServer(g.Context(), argument)
 	if err != nil {
 		return err
 	}
@@ -60,8 +69,9 @@ type server struct {
 
 var _ load.Server = (*server)(nil)
 
-func startServer(ctx context.Context, name string) (*server, error) {
-	c, err := start(ctx, serverRole, name)
+// startServer takes the argument of playServer.
+func startServer(ctx context.Context, argument string) (*server, error) {
+	c, err := start(ctx, serverRole, argument)
 	if err != nil {
 		return nil, err
 	}

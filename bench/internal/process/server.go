@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 
 	"github.com/dserver/dserver/bench/internal/roster"
@@ -25,8 +26,17 @@ const (
 // greeting is a server's first answer; the others are a usage.Usage each.
 type greeting struct{ Address string }
 
-// playServer serves with a peer until standard input ends.
-func playServer(name string) error {
+// playServer serves with a peer until standard input ends. The argument is the peer's
+// name, and behind a space the file for a profile, if there shall be one.
+func playServer(argument string) error {
+	name, file, profiled := strings.Cut(argument, " ")
+	if profiled {
+		stop, err := profile(file)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	p, err := roster.Find(name)
 	if err != nil {
 		return err

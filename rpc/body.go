@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/dserver/dserver/rpc/codec"
@@ -27,20 +28,54 @@ func (e *Endpoint) encode(id byte, body any) (b []byte, err error) {
 	// Users' marshalling methods run in here.
 	defer func() {
 		if v := recover(); v != nil {
-			b, err = nil, fmt.Errorf("codec %s panicked: %v", c.Name(), v)
+			b, err = nil, panickedCodec(c, v)
 		}
 	}()
 	return c.Marshal(body)
 }
 
-// decode fills target, a pointer or nil, from the bytes of a body. No bytes
-// leave it as it is. The bytes are target's own from then on.
+// encodeAgain is encode into memory that is used again, if the codec can do so; memory is
+// nil if it cannot.
+func (e *Endpoint) encodeAgain(id byte, body any) (b []byte, memory *buffer, err error) {
+	c, _ := e.codec(id)
+	a, ok := c.(codec.Appender)
+	if !ok || isBytes(body) {
+		b, err = e.encode(id, body)
+		return b, nil, err
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			b, memory, err = nil, nil, panickedCodec(c, v)
+		}
+	}()
+	memory = e.bufs.get(a.Size(body))
+	if memory.b, err = a.AppendMarshal(memory.b, body); err != nil {
+		e.bufs.put(memory)
+		return nil, nil, err
+	}
+	return memory.b, memory, nil
+}
+
+func isBytes(body any) bool {
+	switch body.(type) {
+	case nil, []byte, *[]byte:
+		return true
+	}
+	return false
+}
+
+func panickedCodec(c codec.Codec, v any) error {
+	return fmt.Errorf("codec %s panicked: %v", c.Name(), v)
+}
+
+// decode fills target, a pointer or nil, from the bytes of a body. No bytes leave it as
+// it is. It keeps none of them.
 func (e *Endpoint) decode(id byte, body []byte, target any) (err error) {
 	if len(body) == 0 || target == nil {
 		return nil
 	}
 	if v, ok := target.(*[]byte); ok {
-		*v = body
+		*v = bytes.Clone(body)
 		return nil
 	}
 	c, ok := e.codec(id)
@@ -49,7 +84,7 @@ func (e *Endpoint) decode(id byte, body []byte, target any) (err error) {
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("codec %s panicked: %v", c.Name(), v)
+			err = panickedCodec(c, v)
 		}
 	}()
 	return c.Unmarshal(body, target)

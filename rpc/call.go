@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"time"
 
@@ -62,6 +61,7 @@ func (s *Session) call(ctx context.Context, c *call, method string, req, res any
 	if err := s.e.hooks.runAfterWriteCall(&c.passage); err != nil {
 		note(s.log(), "AfterWriteCall", err)
 	}
+	c.dropBody()
 	if err := s.await(ctx, c); err != nil {
 		return err
 	}
@@ -110,6 +110,7 @@ func (s *Session) push(ctx context.Context, wait time.Duration, method string, b
 	}
 	defer s.work.done()
 	defer func() { p.end(err) }()
+	defer p.dropBody()
 	if err := s.fillRequest(&p, o); err != nil {
 		return err
 	}
@@ -148,8 +149,8 @@ func (s *Session) fillRequest(p *passage, o *callOptions) error {
 	return nil
 }
 
-func (s *Session) encodeRequest(p *passage) (err error) {
-	if p.m.Body, err = s.e.encode(p.m.Codec, p.value); err != nil {
+func (s *Session) encodeRequest(p *passage) error {
+	if err := p.encode(); err != nil {
 		return status.Newf(status.WriteFailed, "cannot encode the body for %s: %w", p.method, err)
 	}
 	return nil
@@ -186,8 +187,7 @@ func (s *Session) send(ctx context.Context, wait time.Duration, m *message.Messa
 	if s.enc.framer == nil {
 		return s.sendPacked(ctx, wait, m)
 	}
-	frame := s.e.bufs.get()
-	frame.b = slices.Grow(frame.b, len(m.Body)+frameRoom)
+	frame := s.e.bufs.get(len(m.Body) + frameRoom)
 	var err error
 	if frame.b, err = s.enc.append(frame.b, m); err != nil {
 		s.e.bufs.put(frame)
@@ -209,7 +209,7 @@ func (s *Session) sendPacked(ctx context.Context, wait time.Duration, m *message
 	var drive bool
 	var ended error
 	err := s.enc.pack(m, func(packed []byte) {
-		frame := s.e.bufs.get()
+		frame := s.e.bufs.get(len(packed))
 		frame.b = append(frame.b, packed...)
 		drive, ended = s.out.enqueue(frame)
 	})
@@ -225,7 +225,7 @@ func (s *Session) sendPacked(ctx context.Context, wait time.Duration, m *message
 // interim is proto.Stream.Interim. It waits until what is packed right now is queued.
 func (s *Session) interim(b []byte) {
 	s.enc.mu.Lock()
-	frame := s.e.bufs.get()
+	frame := s.e.bufs.get(len(b))
 	frame.b = append(frame.b, b...)
 	err := s.out.write(context.Background(), waitNever, frame)
 	s.enc.mu.Unlock()
@@ -286,9 +286,10 @@ func (s *Session) decodeReply(p *passage, res any) error {
 	if err := s.e.hooks.runBeforeReadReplyBody(p); err != nil {
 		return asStatus(status.BadMessage, err)
 	}
-	body := p.m.Body
-	p.m.Body, p.value = nil, res
-	if err := s.e.decode(p.m.Codec, body, res); err != nil {
+	err := s.e.decode(p.m.Codec, p.m.Body, res)
+	p.dropBody()
+	p.value = res
+	if err != nil {
 		return status.Newf(status.BadMessage, "cannot decode the reply of %s: %w", p.method, err)
 	}
 	return nil

@@ -87,8 +87,9 @@ func (s *Session) dispatchReply(m *message.Message) {
 	}
 	c.reply.m = *m
 	c.reply.m.Meta = m.Meta.Clone()
-	c.reply.m.Body = append([]byte(nil), m.Body...)
 	c.reply.m.Filters = nil
+	c.reply.session = s
+	c.reply.keepBody(s)
 	c.done <- struct{}{}
 }
 
@@ -153,8 +154,9 @@ func (s *Session) release() {
 // keep copies out of the reader's buffer what the handler needs.
 func (in *inbound) keep() {
 	in.started = time.Now()
-	in.m.Filters, in.m.Body = bytes.Clone(in.m.Filters), append([]byte(nil), in.m.Body...)
 	s := in.session
+	in.m.Filters = bytes.Clone(in.m.Filters)
+	in.keepBody(s)
 	timeout := in.route.timeout
 	if timeout == 0 {
 		timeout = s.e.config.HandlerTimeout

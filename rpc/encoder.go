@@ -36,7 +36,7 @@ func (e *encoder) pack(m *message.Message, queue func(frame []byte)) (err error)
 		if v := recover(); v != nil {
 			err = panicked(v)
 		}
-		if e.memory.Cap() > maxPooledBuffer {
+		if e.memory.Cap() > maxBatch {
 			*e.memory = bytes.Buffer{}
 		}
 	}()

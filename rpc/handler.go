@@ -55,6 +55,7 @@ func (in *inbound) finish() {
 	}
 	in.endContext()
 	in.end(in.failure)
+	in.dropBody()
 	s := in.session
 	s.running.remove(in)
 	s.e.release(s, in.route, in.size)
@@ -87,8 +88,7 @@ type decodeError struct{ err error }
 func (e *decodeError) Error() string { return "cannot decode the body: " + e.err.Error() }
 func (e *decodeError) Unwrap() error { return e.err }
 
-// decode fills target from the body, with the hooks around it. The body is then free
-// for the collector.
+// decode fills target from the body, with the hooks around it.
 func (in *inbound) decode(target any) error {
 	h, push := in.hooks(), in.push()
 	var err error
@@ -100,9 +100,9 @@ func (in *inbound) decode(target any) error {
 	if err != nil {
 		return err
 	}
-	body := in.m.Body
-	in.m.Body = nil
-	if err := in.session.e.decode(in.m.Codec, body, target); err != nil {
+	err = in.session.e.decode(in.m.Codec, in.m.Body, target)
+	in.dropBody()
+	if err != nil {
 		return &decodeError{err}
 	}
 	in.value = target

@@ -52,8 +52,10 @@ func TestF73HugeBuffersAreNotKept(t *testing.T) {
 	p.put(&buffer{make([]byte, 0, maxPooledBuffer+1)})
 	p.put(&buffer{make([]byte, 0, 1)})
 	for range 10 {
-		if b := p.get().b; len(b) != 0 || cap(b) > maxPooledBuffer || cap(b) < minPooledBuffer {
-			t.Errorf("got a buffer of %d bytes with room for %d", len(b), cap(b))
+		for _, size := range []int{0, maxPooledBuffer} {
+			if b := p.get(size).b; len(b) != 0 || cap(b) > maxPooledBuffer || cap(b) < max(size, 1<<10) {
+				t.Errorf("got a buffer of %d bytes with room for %d, wanted %d", len(b), cap(b), size)
+			}
 		}
 	}
 	near, far := memory.Pipe(memory.Addr("x"))
@@ -63,7 +65,7 @@ func TestF73HugeBuffersAreNotKept(t *testing.T) {
 		go near.Write(b)
 		return len(b), nil
 	})})
-	r := newFrameReader(patientConn{Conn: far, patience: time.Second}, raw.New(proto.Stream{}).(proto.Framer), 16<<20)
+	r := newFrameReader(patientConn{Conn: far, patience: time.Second}, raw.New(proto.Stream{}).(proto.Framer), 16<<20, new(bufferPool))
 	for _, size := range []int{1 << 20, 1} {
 		if err := p1.Pack(&message.Message{Type: message.Push, Body: make([]byte, size)}); err != nil {
 			t.Fatal(err)
@@ -147,7 +149,7 @@ func TestPatienceIsForBytesNotForTime(t *testing.T) {
 					}
 				})
 				start := time.Now()
-				r := newFrameReader(patientConn{Conn: far, patience: 10 * time.Second}, raw.New(proto.Stream{}).(proto.Framer), 16<<20)
+				r := newFrameReader(patientConn{Conn: far, patience: 10 * time.Second}, raw.New(proto.Stream{}).(proto.Framer), 16<<20, new(bufferPool))
 				var m message.Message
 				err := r.next(&m)
 				var bad *frameError
@@ -186,7 +188,7 @@ func TestSilenceBetweenMessagesIsNoFault(t *testing.T) {
 			}
 			near.Close()
 		})
-		r := newFrameReader(patientConn{Conn: far, patience: 10 * time.Second}, f, 1000)
+		r := newFrameReader(patientConn{Conn: far, patience: 10 * time.Second}, f, 1000, new(bufferPool))
 		for range 3 {
 			var m message.Message
 			if err := r.next(&m); err != nil || string(m.Body) != "body" {

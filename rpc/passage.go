@@ -16,6 +16,7 @@ type passage struct {
 	method  string          // the route; that of its CALL for a REPLY
 	m       message.Message // without Body on the way out until it is encoded
 	value   any             // the body as a Go value
+	memory  *buffer         // what the body is in, if that is to be used again
 	request *passage        // of a REPLY that has the exchange of its CALL
 	shared  atomic.Pointer[exchange]
 }
@@ -43,8 +44,40 @@ func (p *passage) Encode(v any) ([]byte, error) { return p.session.e.encode(p.m.
 
 func (p *passage) Decode(b []byte, v any) error { return p.session.e.decode(p.m.Codec, b, v) }
 
+// encode makes the body.
+func (p *passage) encode() (err error) {
+	p.m.Body, p.memory, err = p.session.e.encodeAgain(p.m.Codec, p.value)
+	return err
+}
+
+// keepBody takes the body of a message that was read just now, as long as it lies in the
+// reader's buffer.
+func (p *passage) keepBody(s *Session) {
+	if len(p.m.Body) == 0 {
+		return
+	}
+	if p.memory = s.read.detach(p.m.Body); p.memory != nil {
+		return
+	}
+	p.memory = s.e.bufs.get(len(p.m.Body))
+	p.memory.b = append(p.memory.b, p.m.Body...)
+	p.m.Body = p.memory.b
+}
+
+// dropBody is for who has written or decoded it, or does not want it.
+func (p *passage) dropBody() {
+	p.m.Body = nil
+	if p.memory != nil {
+		p.session.e.bufs.put(p.memory)
+		p.memory = nil
+	}
+}
+
 // clear makes it ready for another message.
 func (p *passage) clear() {
+	if p.memory != nil {
+		p.dropBody()
+	}
 	p.Context, p.session, p.method = nil, nil, ""
 	p.m, p.value, p.request = message.Message{}, nil, nil
 	p.shared.Store(nil)

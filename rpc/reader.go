@@ -18,6 +18,9 @@ import (
 type messageReader interface {
 	next(m *message.Message) error
 	limit(most int) // bytes of one message from now on
+	// detach gives the memory that the body is in which next gave last, if it is in
+	// nothing else; nil if it must be copied.
+	detach(body []byte) *buffer
 }
 
 // frameError says that the peer sent what cannot be read.
@@ -33,7 +36,8 @@ const (
 	uncounted = 4 // bytes of its own length, which some protocols do not count
 )
 
-// frameReader reads big and cuts many frames out of one read.
+// frameReader reads big and cuts many frames out of one read, but a large frame goes
+// into memory of its own.
 type frameReader struct {
 	conn   patientConn
 	framer proto.Framer
@@ -43,13 +47,16 @@ type frameReader struct {
 	buf    []byte
 	from   int // the bytes buf[from:to] are not yet cut
 	to     int
+	large  largeReader
 }
 
-func newFrameReader(conn patientConn, f proto.Framer, most int) *frameReader {
-	return &frameReader{conn: conn, framer: f, most: most, usual: most}
+func newFrameReader(conn patientConn, f proto.Framer, most int, bufs *bufferPool) *frameReader {
+	sizer, _ := f.(proto.Sizer)
+	return &frameReader{conn: conn, framer: f, most: most, usual: most, large: largeReader{sizer: sizer, bufs: bufs}}
 }
 
 func (r *frameReader) next(m *message.Message) error {
+	r.large.release()
 	for {
 		if r.from < r.to {
 			n, err := r.framer.CutFrame(r.buf[r.from:r.to], m)
@@ -61,7 +68,13 @@ func (r *frameReader) next(m *message.Message) error {
 			}
 			if n > 0 {
 				r.from += n
+				r.large.follows = false
 				return nil
+			}
+			if size, err := r.large.size(r.buf[r.from:r.to]); err != nil {
+				return &frameError{err}
+			} else if size > largeFrame {
+				return r.nextLarge(m, size)
 			}
 		}
 		if err := r.fill(); err != nil {
@@ -72,21 +85,32 @@ func (r *frameReader) next(m *message.Message) error {
 
 func (r *frameReader) limit(most int) { r.most, r.early = most, most < r.usual }
 
-// fill reads once. A frame that lies in the buffer in part has limited time.
+func (r *frameReader) detach(body []byte) *buffer { return r.large.detach(body) }
+
+// fill reads once.
 func (r *frameReader) fill() error {
 	if err := r.makeRoom(); err != nil {
 		return err
 	}
-	partial := r.to - r.from
-	n, err := r.conn.readSome(r.buf[r.to:], partial > 0)
+	space, partial := r.buf[r.to:], r.to-r.from
+	if r.large.follows && partial == 0 {
+		space = space[:min(len(space), largeBeginning)]
+	}
+	n, err := r.receive(space, partial)
 	r.to += n
-	if n > 0 {
-		return nil
-	}
-	if errors.Is(err, io.EOF) && partial > 0 {
-		return &frameError{fmt.Errorf("connection ended %d bytes into a frame", partial)}
-	}
 	return err
+}
+
+// receive reads once. A frame that is here in part has limited time.
+func (r *frameReader) receive(b []byte, partial int) (int, error) {
+	n, err := r.conn.readSome(b, partial > 0)
+	switch {
+	case n > 0:
+		return n, nil
+	case errors.Is(err, io.EOF) && partial > 0:
+		return 0, &frameError{fmt.Errorf("connection ended %d bytes into a frame", partial)}
+	}
+	return 0, err
 }
 
 // makeRoom moves the partial frame to the front and doubles a full buffer: it
@@ -197,6 +221,8 @@ func (r *streamReader) next(m *message.Message) error {
 }
 
 func (r *streamReader) limit(most int) { r.source.most = most }
+
+func (r *streamReader) detach([]byte) *buffer { return nil }
 
 // unpack calls the Proto, in which users' code runs: what panics there is known
 // before the session ends.

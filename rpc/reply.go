@@ -22,6 +22,7 @@ func (s *Session) writeReply(p *passage, h *hooks, wait time.Duration) error {
 		}
 	}
 	err := s.sendReply(p, wait)
+	defer p.dropBody()
 	if hookErr := h.runAfterWriteReply(p); hookErr != nil {
 		note(s.log(), "AfterWriteReply", hookErr)
 	}
@@ -42,7 +43,8 @@ func (s *Session) sendReply(p *passage, wait time.Duration) error {
 		// Too large for the protocol or for its limit, or nothing that has an encoding.
 		p.m.Status = s.incident(p.method, status.InternalServerError, err)
 	}
-	p.m.Codec, p.m.Body = 0, nil
+	p.dropBody()
+	p.m.Codec = 0
 	err := s.send(context.Background(), wait, &p.m)
 	if status.CodeOf(err) == status.WriteFailed && (p.m.Meta.Len() > 0 || len(p.m.Filters) > 0) {
 		p.m.Meta, p.m.Filters = message.Meta{}, nil
@@ -51,8 +53,8 @@ func (s *Session) sendReply(p *passage, wait time.Duration) error {
 	return err
 }
 
-func (s *Session) encodeReply(p *passage) (err error) {
-	if p.m.Body, err = s.e.encode(p.m.Codec, p.value); err != nil {
+func (s *Session) encodeReply(p *passage) error {
+	if err := p.encode(); err != nil {
 		return status.Newf(status.WriteFailed, "cannot encode the reply: %w", err)
 	}
 	return nil

@@ -121,7 +121,7 @@ func (s *Session) setUpProto() {
 		if !s.traits.InOrder {
 			s.enc.framer = f
 		}
-		s.read = newFrameReader(conn, f, limits.Message)
+		s.read = newFrameReader(conn, f, limits.Message, &s.e.bufs)
 		return
 	}
 	source.proto = p

@@ -100,8 +100,10 @@ func (w *writer) add(frame *buffer) (drive bool) {
 		w.queue = w.spare[:0]
 	}
 	w.queued += len(frame.b)
-	if last := len(w.queue) - 1; last >= 0 && len(w.queue[last].b)+len(frame.b) <= maxPooledBuffer {
-		w.queue[last].add(frame.b)
+	if last := len(w.queue) - 1; last >= 0 && len(w.queue[last].b)+len(frame.b) <= maxBatch {
+		batch := w.bufs.grow(w.queue[last], len(w.queue[last].b)+len(frame.b))
+		batch.b = append(batch.b, frame.b...)
+		w.queue[last] = batch
 		w.bufs.put(frame)
 	} else {
 		w.queue = append(w.queue, frame) // no copy: it begins a batch of its own

@@ -18,6 +18,16 @@ type Codec interface {
 	Unmarshal(b []byte, v any) error
 }
 
+// Appender is a Codec that can encode into memory of its caller.
+type Appender interface {
+	Codec
+	// Size is how many bytes v will have as far as that is known, else 0. It comes right
+	// before AppendMarshal.
+	Size(v any) int
+	// AppendMarshal appends what Marshal would give to dst.
+	AppendMarshal(dst []byte, v any) ([]byte, error)
+}
+
 // IDs of the codecs that every implementation of the protocols knows.
 const (
 	IDJSON     byte = 'j'

@@ -14,7 +14,7 @@ import (
 // Codec is the codec; it has no settings.
 type Codec struct{}
 
-var _ codec.Codec = Codec{}
+var _ codec.Appender = Codec{}
 
 // ID is 'p'.
 func (Codec) ID() byte { return codec.IDProtobuf }
@@ -23,25 +23,31 @@ func (Codec) ID() byte { return codec.IDProtobuf }
 func (Codec) Name() string { return "protobuf" }
 
 // Marshal encodes a message, maps in order of their keys. A nil message has no bytes.
-func (Codec) Marshal(v any) ([]byte, error) {
+func (c Codec) Marshal(v any) ([]byte, error) { return c.AppendMarshal(nil, v) }
+
+// Size is that of a message, and 0 for all else that can be encoded.
+func (Codec) Size(v any) int {
 	if m, ok := v.(proto.Message); ok {
-		return marshal(m)
+		return proto.Size(m)
 	}
-	value := text.Source(v)
-	if !value.IsValid() || isEmpty(value) {
-		return nil, nil
-	}
-	m, ok := message(value)
-	if !ok {
-		return nil, refusal("write", v)
-	}
-	return marshal(m)
+	return 0
 }
 
-func marshal(m proto.Message) ([]byte, error) {
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+// AppendMarshal appends what Marshal gives to dst.
+func (Codec) AppendMarshal(dst []byte, v any) ([]byte, error) {
+	m, ok := v.(proto.Message)
+	if !ok {
+		value := text.Source(v)
+		if !value.IsValid() || isEmpty(value) {
+			return dst, nil
+		}
+		if m, ok = message(value); !ok {
+			return dst, refusal("write", v)
+		}
+	}
+	b, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(dst, m)
 	if err != nil {
-		return nil, fmt.Errorf("cannot write a %T: %w", m, err)
+		return dst, fmt.Errorf("cannot write a %T: %w", m, err)
 	}
 	return b, nil
 }

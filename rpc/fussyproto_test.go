@@ -180,6 +180,7 @@ func TestUntoldPeerIsLeftWhenItIsQuiet(t *testing.T) {
 	b := newBed(t, c, c, "tcp://127.0.0.1:0")
 	echo(t, b.server)
 	s := b.dial()
+	b.accepted()
 	left := make(chan error, 1)
 	go func() { left <- b.server.Shutdown(timeout(t, 20*time.Second)) }()
 	const quiet = 300 * time.Millisecond

@@ -78,11 +78,12 @@ func endOfText(dec *json.Decoder) error {
 	return nil
 }
 
-// textOf is the string itself, nothing for null, and the JSON text of the rest.
+// textOf is the string itself, nothing for null, and the JSON text of the rest. As in a
+// string, each byte that is no UTF-8 becomes U+FFFD.
 func textOf(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
 		return s
 	}
-	return string(raw)
+	return string([]rune(string(raw)))
 }

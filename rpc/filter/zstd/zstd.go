@@ -140,7 +140,9 @@ const farthest = 8 << 20
 // stream appends a frame that does not say how many bytes it becomes. Its decoder is
 // not kept, because of its memory.
 func stream(dst, src []byte, limit int) ([]byte, error) {
-	d, err := zstd.NewReader(narrow(src, limit), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(farthest))
+	power := windowPower(src, limit)
+	// Further frames are not narrowed, and must not look back farther.
+	d, err := zstd.NewReader(narrow(src, power), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(min(farthest, uint64(1)<<power)))
 	if err != nil {
 		return nil, err
 	}
@@ -148,16 +150,22 @@ func stream(dst, src []byte, limit int) ([]byte, error) {
 	return grow.AppendAll(dst, d, limit)
 }
 
-// narrow reads a frame. It looks back no farther than what it can or may become,
-// whatever it says, so that a few bytes do not cost the memory of a long message.
-func narrow(src []byte, limit int) io.Reader {
+// windowPower is the power of two that a frame needs to look back no farther than what
+// it can or may become.
+func windowPower(src []byte, limit int) int {
 	most := (uint64(len(src))/smallestBlock + 1) * largestBlock
 	if limit > 0 {
 		most = min(most, uint64(limit))
 	}
+	return max(bits.Len64(most-1), 17)
+}
+
+// narrow reads a frame that looks back no farther than a power of two, whatever it says,
+// so that a few bytes do not cost the memory of a long message.
+func narrow(src []byte, power int) io.Reader {
 	// The sixth byte has a power of two, from ten on, and eighths of it.
 	const at = 5
-	if power := max(bits.Len64(most-1), 17); int(src[at]>>3)+10 >= power {
+	if int(src[at]>>3)+10 >= power {
 		head := append([]byte(nil), src[:at+1]...)
 		head[at] = byte(power-10) << 3
 		return io.MultiReader(bytes.NewReader(head), bytes.NewReader(src[at+1:]))

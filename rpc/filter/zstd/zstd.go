@@ -147,7 +147,11 @@ func stream(dst, src []byte, limit int) ([]byte, error) {
 		return nil, err
 	}
 	defer d.Close()
-	return grow.AppendAll(dst, d, limit)
+	out, err := grow.AppendAll(dst, d, limit)
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		err = fmt.Errorf("%w: %w", err, filter.ErrTooLarge)
+	}
+	return out, err
 }
 
 // windowPower is the power of two that a frame needs to look back no farther than what

@@ -70,10 +70,15 @@ func (s *Session) call(ctx context.Context, c *call, method string, req, res any
 
 // await returns nil when the call has ended with a reply or with its session.
 func (s *Session) await(ctx context.Context, c *call) error {
+	ended := ctx.Done()
+	if ended == nil {
+		<-c.done
+		return nil
+	}
 	select {
 	case <-c.done:
 		return nil
-	case <-ctx.Done():
+	case <-ended:
 	}
 	if !s.takeBack(c) {
 		return nil

@@ -15,11 +15,17 @@ type stamp struct {
 
 func (s *stamp) set() {
 	if s != nil {
-		s.after.Store(int64(time.Since(s.start)))
+		s.after.Store(int64(s.now()))
 	}
 }
 
-func (s *stamp) time() time.Time { return s.start.Add(time.Duration(s.after.Load())) }
+// now is what set would note down.
+func (s *stamp) now() time.Duration { return time.Since(s.start) }
+
+// last is what set has noted down.
+func (s *stamp) last() time.Duration { return time.Duration(s.after.Load()) }
+
+func (s *stamp) time() time.Time { return s.start.Add(s.last()) }
 
 // LastRead is when bytes last came from the peer; at first, when the session began.
 func (s *Session) LastRead() time.Time { return s.heard.time() }

@@ -173,10 +173,10 @@ func (r *CutError) add(s *Session) {
 	default:
 	}
 	r.Sessions++
-	now := time.Now()
-	note := func(method string, seq int32, incoming bool, started time.Time) {
+	now := s.heard.now()
+	note := func(method string, seq int32, incoming bool, started time.Duration) {
 		r.Calls = append(r.Calls, CutCall{
-			Session: s.ID(), Peer: s.peerName(), Method: method, Seq: seq, Incoming: incoming, Age: now.Sub(started),
+			Session: s.ID(), Peer: s.peerName(), Method: method, Seq: seq, Incoming: incoming, Age: now - started,
 		})
 	}
 	for _, in := range s.running.list() {

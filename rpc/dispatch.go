@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/status"
@@ -153,7 +152,7 @@ func (s *Session) release() {
 
 // keep copies out of the reader's buffer what the handler needs.
 func (in *inbound) keep() {
-	in.started = time.Now()
+	in.started = in.session.heard.last() // the read that it came with
 	s := in.session
 	in.m.Filters = bytes.Clone(in.m.Filters)
 	in.keepBody(s)

@@ -16,15 +16,17 @@ type inbound struct {
 	lazy    lazyContext        // its Context, unless it has a deadline
 	cancel  context.CancelFunc // of that one; nil without
 	route   *route
-	started time.Time
-	size    int    // of the body, as counted by the endpoint
-	bytes   []byte // a request or a result of that type
+	started time.Duration // by the clock of the session's heard
+	size    int           // of the body, as counted by the endpoint
+	bytes   []byte        // a request or a result of that type
 
 	answer   passage     // the reply; the handler may set its metadata and codec
 	added    []byte      // filters of a result besides those of the request
 	answered atomic.Bool // who sets it sends the reply
 	failure  error       // of the handler or of a hook
 	unwatch  func() bool
+
+	newer, older *inbound // of those that run
 }
 
 // parseTimeout reads the caller's patience. What is no positive number of
@@ -45,37 +47,50 @@ func parseTimeout(text string) (time.Duration, bool) {
 type running struct {
 	count atomic.Int64
 
-	mu    sync.Mutex
-	calls map[int32]*inbound // by number
+	mu     sync.Mutex
+	newest *inbound // a list: every call is put in and out, few are ever looked for
 }
 
 func (r *running) add(in *inbound) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.calls[in.m.Seq] = in
+	if in.older = r.newest; in.older != nil {
+		in.older.newer = in
+	}
+	r.newest = in
 }
 
 func (r *running) remove(in *inbound) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	// A peer that uses a number twice at once has replaced the first one.
-	if r.calls[in.m.Seq] == in {
-		delete(r.calls, in.m.Seq)
+	if in.older != nil {
+		in.older.newer = in.newer
 	}
+	if in.newer != nil {
+		in.newer.older = in.older
+	} else {
+		r.newest = in.older
+	}
+	in.newer, in.older = nil, nil
 }
 
+// lookup gives the newest if a peer uses a number twice at once.
 func (r *running) lookup(seq int32) *inbound {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.calls[seq]
+	in := r.newest
+	for in != nil && in.m.Seq != seq {
+		in = in.older
+	}
+	return in
 }
 
 // list gives them in the order of their numbers.
 func (r *running) list() []*inbound {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := make([]*inbound, 0, len(r.calls))
-	for _, in := range r.calls {
+	var list []*inbound
+	for in := r.newest; in != nil; in = in.older {
 		list = append(list, in)
 	}
 	slices.SortFunc(list, func(a, b *inbound) int { return int(int64(a.m.Seq) - int64(b.m.Seq)) })

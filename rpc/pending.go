@@ -16,17 +16,23 @@ type pending struct {
 	most int
 
 	mu    sync.Mutex
-	last  int32           // the number given last; CALL and PUSH share the counter
-	calls map[int32]*call // by number
-	err   *status.Status  // set: the session has ended
+	last  int32          // the number given last; CALL and PUSH share the counter
+	slots []*call        // by the last bits of their numbers; a power of two, half of them free
+	count int            // calls
+	err   *status.Status // set: the session has ended
 }
+
+const (
+	fewestSlots = 8
+	keptSlots   = 1 << 10 // more are let go when no call waits
+)
 
 // call is one call that waits; it embeds its request. It is used again when it has
 // ended: who has taken it out of pending must not touch it once done has its value.
 type call struct {
 	passage
 	options callOptions
-	started time.Time
+	started time.Duration  // by the clock of the session's heard
 	done    chan struct{}  // gets one value when the reply or err is set
 	reply   passage        // its Body is the call's own
 	err     *status.Status // why there will be no reply
@@ -53,7 +59,7 @@ func (p *callPool) put(c *call) {
 func (c *call) begin(ctx context.Context, s *Session, method string, req any) {
 	c.Context, c.session, c.method, c.value = ctx, s, method, req
 	c.m.Type, c.m.Method = message.Call, method
-	c.started = time.Now()
+	c.started = s.heard.now()
 }
 
 // add numbers a new call.
@@ -63,19 +69,33 @@ func (p *pending) add(c *call) error {
 	if p.err != nil {
 		return p.err
 	}
-	if len(p.calls) >= p.most {
+	if p.count >= p.most {
 		cause := fmt.Sprintf("%d calls of this session wait already", p.most)
 		return status.New(status.Overloaded, cause).WithRetry()
 	}
-	for {
-		p.last++ // wraps to negative numbers, as the wire allows
-		if _, taken := p.calls[p.last]; !taken {
-			break
-		}
+	if p.count++; 2*p.count > len(p.slots) {
+		p.grow()
+	}
+	p.last++ // wraps to negative numbers, as the wire allows
+	for *p.slot(p.last) != nil {
+		p.last++ // of an earlier call that takes long
 	}
 	c.m.Seq = p.last
-	p.calls[c.m.Seq] = c
+	*p.slot(c.m.Seq) = c
 	return nil
+}
+
+func (p *pending) slot(seq int32) **call { return &p.slots[int(seq)&(len(p.slots)-1)] }
+
+// grow doubles the slots. Numbers that differ in their last bits do so with one bit more.
+func (p *pending) grow() {
+	old := p.slots
+	p.slots = make([]*call, max(fewestSlots, 2*len(old)))
+	for _, c := range old {
+		if c != nil {
+			*p.slot(c.m.Seq) = c
+		}
+	}
 }
 
 // number gives the next number without a call, for a PUSH.
@@ -97,8 +117,18 @@ func (p *pending) begun() bool {
 func (p *pending) take(seq int32) *call {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := p.calls[seq]
-	delete(p.calls, seq)
+	if len(p.slots) == 0 {
+		return nil
+	}
+	slot := p.slot(seq)
+	c := *slot
+	if c == nil || c.m.Seq != seq {
+		return nil
+	}
+	*slot = nil
+	if p.count--; p.count == 0 && len(p.slots) > keptSlots {
+		p.slots = nil
+	}
 	return c
 }
 
@@ -106,15 +136,17 @@ func (p *pending) take(seq int32) *call {
 // number whether the peer is known not to have executed it.
 func (p *pending) fail(cause error, final bool, unsent func(seq int32) bool) {
 	p.mu.Lock()
-	calls := p.calls
-	p.calls = make(map[int32]*call)
+	slots := p.slots
+	p.slots, p.count = nil, 0
 	if final && p.err == nil {
 		p.err = connectionClosed(cause, true)
 	}
 	p.mu.Unlock()
-	for _, c := range calls {
-		c.err = connectionClosed(cause, unsent(c.m.Seq))
-		c.done <- struct{}{}
+	for _, c := range slots {
+		if c != nil {
+			c.err = connectionClosed(cause, unsent(c.m.Seq))
+			c.done <- struct{}{}
+		}
 	}
 }
 
@@ -122,16 +154,18 @@ func (p *pending) fail(cause error, final bool, unsent func(seq int32) bool) {
 type waiting struct {
 	method  string
 	seq     int32
-	started time.Time
+	started time.Duration
 }
 
 // list describes the calls in the order of their numbers.
 func (p *pending) list() []waiting {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	calls := make([]waiting, 0, len(p.calls))
-	for seq, c := range p.calls {
-		calls = append(calls, waiting{c.method, seq, c.started})
+	calls := make([]waiting, 0, p.count)
+	for _, c := range p.slots {
+		if c != nil {
+			calls = append(calls, waiting{c.method, c.m.Seq, c.started})
+		}
 	}
 	slices.SortFunc(calls, func(a, b waiting) int { return int(int64(a.seq) - int64(b.seq)) })
 	return calls

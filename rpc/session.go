@@ -85,8 +85,7 @@ func newSession(e *Endpoint, conn net.Conn, dialed bool, watch watcher) *Session
 	s.heard.start = time.Now()
 	s.said.start = s.heard.start
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
-	s.calls = pending{most: e.limits.Pending, calls: make(map[int32]*call)}
-	s.running.calls = make(map[int32]*inbound)
+	s.calls = pending{most: e.limits.Pending}
 	s.lane.spawn = e.workers.start
 	s.work.onQuiet = s.onQuiet
 	s.out = writer{

@@ -19,65 +19,87 @@ func (f taskFunc) run() { f() }
 
 // workers run short-lived tasks on goroutines that are used again. It is the owner of
 // those goroutines: stop waits for them.
+//
+// As long as a task waits there is a goroutine that seeks one, and as a rule a single
+// one: who has taken a task wakes the next seeker if nobody else seeks. So a task that
+// takes long holds nobody up, and short ones that come together are run by few goroutines
+// one after the other, without the price of waking one for each.
 type workers struct {
-	tasks chan task
-	quit  chan struct{}
-
 	mu      sync.Mutex
-	count   int // goroutines
-	idle    int // those that wait
+	queue   []task // those that wait, from first on
+	first   int
+	seeking int             // goroutines that will look for a task
+	idle    []chan struct{} // what the others wait for, each its own
+	count   int             // goroutines
 	stopped bool
 	empty   chan struct{} // closed when count falls to 0 after stop
 }
 
-func newWorkers() *workers {
-	return &workers{tasks: make(chan task), quit: make(chan struct{}), empty: make(chan struct{})}
-}
+func newWorkers() *workers { return &workers{empty: make(chan struct{})} }
 
 // run lets f run soon on another goroutine; it never waits.
 func (w *workers) run(f func()) { w.start(taskFunc(f)) }
 
 // start is run for a task, of which no closure need be made.
 func (w *workers) start(t task) {
-	select {
-	case w.tasks <- t:
+	w.mu.Lock()
+	w.queue = append(w.queue, t)
+	w.seekAndUnlock()
+}
+
+// seekAndUnlock sees to it that somebody seeks if a task waits.
+func (w *workers) seekAndUnlock() {
+	if w.seeking > 0 || w.first == len(w.queue) {
+		w.mu.Unlock()
 		return
-	default:
 	}
-	w.mu.Lock()
-	w.count++
+	w.seeking++
+	last := len(w.idle) - 1
+	if last < 0 {
+		w.count++
+		w.mu.Unlock()
+		go w.loop()
+		return
+	}
+	wake := w.idle[last] // it has waited least, and its stack is likely to be warm
+	w.idle = w.idle[:last]
 	w.mu.Unlock()
-	go w.loop(t)
+	wake <- struct{}{}
 }
 
-func (w *workers) loop(t task) {
+func (w *workers) loop() {
 	defer w.leave()
-	for t != nil {
+	wake := make(chan struct{}, 1)
+	for t := w.next(wake); t != nil; t = w.next(wake) {
 		t.run()
-		t = w.next()
+		w.mu.Lock()
+		w.seeking++
+		w.mu.Unlock()
 	}
 }
 
-// next waits for another task; nil is the end.
-func (w *workers) next() task {
+// next gives a task to who seeks one, and waits for it if need be; nil is the end.
+func (w *workers) next(wake chan struct{}) task {
 	w.mu.Lock()
-	if w.stopped || w.idle >= maxIdleWorkers {
+	for w.first == len(w.queue) {
+		w.seeking--
+		if w.stopped || len(w.idle) >= maxIdleWorkers {
+			w.mu.Unlock()
+			return nil
+		}
+		w.idle = append(w.idle, wake)
 		w.mu.Unlock()
-		return nil
-	}
-	w.idle++
-	w.mu.Unlock()
-	defer func() {
+		<-wake
 		w.mu.Lock()
-		w.idle--
-		w.mu.Unlock()
-	}()
-	select {
-	case t := <-w.tasks:
-		return t
-	case <-w.quit:
-		return nil
 	}
+	t := w.queue[w.first]
+	w.queue[w.first] = nil
+	if w.first++; w.first == len(w.queue) {
+		w.queue, w.first = w.queue[:0], 0
+	}
+	w.seeking--
+	w.seekAndUnlock()
+	return t
 }
 
 func (w *workers) leave() {
@@ -92,11 +114,13 @@ func (w *workers) leave() {
 // stop ends the idle ones and waits for the others until ctx ends.
 func (w *workers) stop(ctx context.Context) error {
 	w.mu.Lock()
-	if !w.stopped {
-		w.stopped = true
-		close(w.quit)
-	}
+	w.stopped = true
 	count, empty := w.count, w.empty
+	w.seeking += len(w.idle)
+	for _, wake := range w.idle {
+		wake <- struct{}{} // which has room
+	}
+	w.idle = nil
 	w.mu.Unlock()
 	if count == 0 {
 		return nil

@@ -58,7 +58,7 @@ func command(t *testing.T, args ...string) (out string, err error) {
 		t.Fatal(err)
 	}
 	var text, progress bytes.Buffer
-	err = (&bench{options: o, out: &text, progress: &progress}).run(t.Context())
+	err = (&bench{options: o, out: &text, progress: &progress, take: process.Measure}).run(t.Context())
 	if t.Failed() || err != nil {
 		t.Logf("progress:\n%s", progress.Bytes())
 	}

@@ -46,8 +46,8 @@ func callEcho(t testing.TB, s *rpc.Session, body []byte) error {
 	return nil
 }
 
-// TestACallAllocatesLittle: both ends together, with one body on each side that belongs to
-// who gets it.
+// TestACallAllocatesLittle: no more than seven times, on both ends together, bodies and the
+// result of the caller included.
 func TestACallAllocatesLittle(t *testing.T) {
 	s, body := hookedSession(t, 0), make([]byte, 581)
 	n := testing.AllocsPerRun(2000, func() {
@@ -55,5 +55,7 @@ func TestACallAllocatesLittle(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	t.Log(n)
+	if n > 7+1 { // pools lose some under the race detector
+		t.Errorf("a call allocates %v times", n)
+	}
 }

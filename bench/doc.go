@@ -2,7 +2,7 @@
 // one machine:
 //
 //	go run .                                       # everything; half an hour
-//	go run . -quick                                # two minutes; fails if half of a target is missed
+//	go run . -quick                                # two minutes, or three; fails if half of a target is missed
 //	go run . -peer 'dserver$|arpc' -cell 100:1     # some peers, some cells
 //	go run . -json > runs.jsonl                    # one object for each measurement
 //
@@ -33,6 +33,11 @@
 // round, and medians of the rounds count. CPU is that of both processes, in seconds per
 // million calls; allocations, switches of context and writes are per call; RSS is that of
 // the server, all of which have the code of all peers in them.
+//
+// With -quick, cells in which half of a target was missed are measured again, all their
+// peers, in twice as many rounds as before, and the medians over all rounds count: a
+// regression stays and noise does not. Without it targets are only told, and nothing is
+// measured again.
 //
 // Writes are those that the kernel counts: what kitex sends by sendmsg is not among them.
 //

@@ -18,7 +18,7 @@ func main() {
 		os.Exit(2) // the reason has been told
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	b := &bench{options: o, out: os.Stdout, progress: os.Stderr}
+	b := &bench{options: o, out: os.Stdout, progress: os.Stderr, take: process.Measure}
 	err = b.run(ctx)
 	stop()
 	if err != nil {

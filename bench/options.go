@@ -36,7 +36,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	var o options
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(out)
-	f.BoolVar(&o.quick, "quick", false, "measure what targets need, little of it, and fail if half of one is missed")
+	f.BoolVar(&o.quick, "quick", false, "measure what targets need, little of it, and fail if half of one is missed, also when measured again")
 	f.BoolVar(&o.json, "json", false, "print an object for each measurement instead of tables")
 	f.Func("peer", "regular `expression` of the peers to measure (default all)", pattern(&o.peer))
 	f.Func("cell", "regular `expression` of the cells to measure, such as call:record:100:1 (default the usual ones)", pattern(&o.cell))

@@ -58,6 +58,20 @@ func plan(c cell.Cell) load.Plan {
 	return load.Plan{Peer: "peer", Cell: c, Time: 100 * time.Millisecond, Warm: 20 * time.Millisecond}
 }
 
+// measure takes more time if that was not enough, as when the machine is busy.
+func measure(t *testing.T, c cell.Cell, p peer.Peer, s load.Server, enough func(result.Run) bool) result.Run {
+	t.Helper()
+	for l := plan(c); ; l.Time *= 4 {
+		r, err := load.Run(t.Context(), l, p, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if enough(r) || l.Time > time.Second {
+			return r
+		}
+	}
+}
+
 func TestEveryModeGivesFigures(t *testing.T) {
 	for _, p := range ceiling.Peers() {
 		for _, c := range []cell.Cell{
@@ -67,11 +81,7 @@ func TestEveryModeGivesFigures(t *testing.T) {
 			{Mode: cell.Idle, Body: payload.Record, Callers: 1, Connections: 30},
 		} {
 			t.Run(p.Name()+"/"+c.String(), func(t *testing.T) {
-				r, err := load.Run(t.Context(), plan(c), p, serve(t, p))
-				if err != nil {
-					t.Fatal(err)
-				}
-				check(t, c, r)
+				check(t, c, measure(t, c, p, serve(t, p), func(r result.Run) bool { return r.Calls > 0 || r.Errors > 0 }))
 			})
 		}
 	}
@@ -127,10 +137,8 @@ func (l *lies) Caller(b payload.Body) peer.Call {
 
 func TestWrongAnswersAreCounted(t *testing.T) {
 	p := liar{ceiling.Peers()[0], 100}
-	r, err := load.Run(t.Context(), plan(cell.Cell{Mode: cell.Call, Callers: 7, Connections: 1}), p, serve(t, p.Peer))
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := cell.Cell{Mode: cell.Call, Callers: 7, Connections: 1}
+	r := measure(t, c, p, serve(t, p.Peer), func(r result.Run) bool { return r.Errors >= 7 })
 	if r.Errors != 7 || r.FirstError != payload.ErrAnswer.Error() {
 		t.Errorf("%d errors, one of them %q; want that of each of 7 callers", r.Errors, r.FirstError)
 	}

@@ -50,7 +50,7 @@ func CheckCut(t *testing.T, form proto.Factory, in []byte) {
 	}
 }
 
-func framer(t *testing.T, form proto.Factory, s proto.Stream) proto.Framer {
+func framer(t testing.TB, form proto.Factory, s proto.Stream) proto.Framer {
 	t.Helper()
 	f, ok := form(s).(proto.Framer)
 	if !ok {

@@ -10,6 +10,9 @@ import (
 // because their stacks have grown to what handlers need.
 const maxIdleWorkers = 64
 
+// keptQueue is how many places of a queue are kept when it has become empty.
+const keptQueue = 1 << 10
+
 // task is what a worker does.
 type task interface{ run() }
 
@@ -43,8 +46,32 @@ func (w *workers) run(f func()) { w.start(taskFunc(f)) }
 // start is run for a task, of which no closure need be made.
 func (w *workers) start(t task) {
 	w.mu.Lock()
-	w.queue = append(w.queue, t)
+	w.push(t)
 	w.seekAndUnlock()
+}
+
+// push adds to the queue, in which places become free at the beginning. The lock is
+// held.
+func (w *workers) push(t task) {
+	if len(w.queue) == cap(w.queue) && w.first > len(w.queue)/2 {
+		n := copy(w.queue, w.queue[w.first:])
+		clear(w.queue[n:])
+		w.queue, w.first = w.queue[:n], 0
+	}
+	w.queue = append(w.queue, t)
+}
+
+// pop takes the task that waits longest. The lock is held.
+func (w *workers) pop() task {
+	t := w.queue[w.first]
+	w.queue[w.first] = nil
+	if w.first++; w.first == len(w.queue) {
+		w.queue, w.first = w.queue[:0], 0
+		if cap(w.queue) > keptQueue {
+			w.queue = nil
+		}
+	}
+	return t
 }
 
 // seekAndUnlock sees to it that somebody seeks if a task waits.
@@ -92,11 +119,7 @@ func (w *workers) next(wake chan struct{}) task {
 		<-wake
 		w.mu.Lock()
 	}
-	t := w.queue[w.first]
-	w.queue[w.first] = nil
-	if w.first++; w.first == len(w.queue) {
-		w.queue, w.first = w.queue[:0], 0
-	}
+	t := w.pop()
 	w.seeking--
 	w.seekAndUnlock()
 	return t

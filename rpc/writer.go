@@ -190,8 +190,7 @@ func (w *writer) drive() {
 	const mostRounds = 4
 	for range mostRounds {
 		if w.busy() {
-			// Others are about to write: let them join this batch.
-			runtime.Gosched()
+			w.letOthersJoin()
 		}
 		batch := w.take()
 		if batch == nil {
@@ -210,6 +209,28 @@ func (w *writer) drive() {
 		w.bufs.put(batch)
 	}
 	w.spawnFlush(nil, 0)
+}
+
+// letOthersJoin yields, as others are about to write, and again while that brings frames
+// to the batch.
+func (w *writer) letOthersJoin() {
+	const mostYields = 3
+	before := w.waiting()
+	for range mostYields {
+		runtime.Gosched()
+		now := w.waiting()
+		if now == before {
+			return
+		}
+		before = now
+	}
+}
+
+// waiting is how many bytes are in the queue.
+func (w *writer) waiting() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.queued
 }
 
 // spawnFlush is a function of its own so that its closure costs nothing elsewhere.

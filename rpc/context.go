@@ -38,8 +38,8 @@ type Context interface {
 var _ Context = (*inbound)(nil)
 
 func (in *inbound) Meta(key string) string    { return in.m.Meta.Value(key) }
-func (in *inbound) SetMeta(key, value string) { in.answer.m.Meta.Set(key, value) }
-func (in *inbound) SetCodec(id byte)          { in.answer.m.Codec = id }
+func (in *inbound) SetMeta(key, value string) { in.replyMeta.Set(key, value) }
+func (in *inbound) SetCodec(id byte)          { in.codec = id }
 
 func (in *inbound) AddFilter(id byte) error {
 	if _, ok := in.session.e.filters.Lookup(id); !ok {

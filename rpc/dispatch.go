@@ -119,11 +119,12 @@ func (s *Session) accept(in *inbound) *status.Status {
 		return status.New(status.Overloaded, bound).WithRetry()
 	}
 	s.e.handlers.add()
-	in.keep()
+	inOrder := r.ordered || s.traits.InOrder
+	in.keep(r.inline && !inOrder)
 	s.running.add(in)
 	in.watch()
 	switch {
-	case r.ordered || s.traits.InOrder:
+	case inOrder:
 		s.lane.enter(in)
 	case r.inline:
 		s.hold()
@@ -150,12 +151,15 @@ func (s *Session) release() {
 	}
 }
 
-// keep copies out of the reader's buffer what the handler needs.
-func (in *inbound) keep() {
+// keep copies out of the reader's buffer what the handler needs; one that runs inline is
+// done with the body before the reader goes on.
+func (in *inbound) keep(inline bool) {
 	in.started = in.session.heard.last() // the read that it came with
 	s := in.session
 	in.m.Filters = bytes.Clone(in.m.Filters)
-	in.keepBody(s)
+	if !inline {
+		in.keepBody(s)
+	}
 	timeout := in.route.timeout
 	if timeout == 0 {
 		timeout = s.e.config.HandlerTimeout

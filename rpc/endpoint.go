@@ -29,6 +29,7 @@ type Endpoint struct {
 	group   *group.Group // accept loops, session readers, dialling
 	bufs    bufferPool
 	ended   callPool
+	answers passagePool
 
 	handlers     work         // that run
 	running      atomic.Int64 // handlers, as admitted

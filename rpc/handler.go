@@ -59,6 +59,7 @@ func (in *inbound) finish() {
 	s := in.session
 	s.running.remove(in)
 	s.e.release(s, in.route, in.size)
+	s.e.counters.handled.Add(1)
 	s.e.handlers.done()
 	s.work.done()
 }

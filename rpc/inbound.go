@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/dserver/dserver/rpc/message"
 )
 
 // inbound is one CALL or PUSH of the peer while a handler works on it; the
@@ -20,11 +22,12 @@ type inbound struct {
 	size    int           // of the body, as counted by the endpoint
 	bytes   []byte        // a request or a result of that type
 
-	answer   passage     // the reply; the handler may set its metadata and codec
-	added    []byte      // filters of a result besides those of the request
-	answered atomic.Bool // who sets it sends the reply
-	failure  error       // of the handler or of a hook
-	unwatch  func() bool
+	replyMeta message.Meta // as the handler has set it
+	codec     byte         // of a result, if the handler chooses one
+	added     []byte       // filters of a result besides those of the request
+	answered  atomic.Bool  // who sets it sends the reply
+	failure   error        // of the handler or of a hook
+	unwatch   func() bool
 
 	newer, older *inbound // of those that run
 }
@@ -99,34 +102,31 @@ func (r *running) list() []*inbound {
 
 // admit counts a handler in and gives "", or names the bound that is reached.
 func (e *Endpoint) admit(s *Session, r *route, size int) string {
-	type bound struct {
-		count *atomic.Int64
-		add   int64
-		most  int64
-		name  string
+	var reached string
+	now := [...]int64{s.running.count.Add(1), e.running.Add(1), e.requestBytes.Add(int64(size)), r.active.Add(1)}
+	switch {
+	case above(now[0], e.limits.SessionHandlers):
+		reached = "too many calls of this session run"
+	case above(now[1], e.limits.EndpointHandlers):
+		reached = "too many calls run"
+	case above(now[2], max(e.limits.RequestBytes, size)):
+		reached = "running calls hold too much memory"
+	case r.limit > 0 && now[3] > r.limit:
+		reached = "too many calls of this method run"
+	default:
+		return ""
 	}
-	bounds := [...]bound{
-		{&s.running.count, 1, int64(e.limits.SessionHandlers), "too many calls of this session run"},
-		{&e.running, 1, int64(e.limits.EndpointHandlers), "too many calls run"},
-		{&e.requestBytes, int64(size), int64(max(e.limits.RequestBytes, size)), "running calls hold too much memory"},
-		{&r.active, 1, r.limit, "too many calls of this method run"},
-	}
-	for i, b := range bounds {
-		if now := b.count.Add(b.add); now > b.most && b.most > 0 {
-			for _, taken := range bounds[:i+1] {
-				taken.count.Add(-taken.add)
-			}
-			return b.name
-		}
-	}
-	return ""
+	e.release(s, r, size)
+	return reached
 }
+
+// above tells whether a count is above a bound, of which 0 is none.
+func above(count int64, most int) bool { return most > 0 && count > int64(most) }
 
 // release undoes admit.
 func (e *Endpoint) release(s *Session, r *route, size int) {
 	s.running.count.Add(-1)
 	e.running.Add(-1)
-	e.counters.handled.Add(1)
 	e.requestBytes.Add(-int64(size))
 	r.active.Add(-1)
 }

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 
 	"github.com/dserver/dserver/rpc/message"
@@ -71,6 +72,21 @@ func (p *passage) dropBody() {
 		p.session.e.bufs.put(p.memory)
 		p.memory = nil
 	}
+}
+
+// passagePool keeps passages that nobody needs any more.
+type passagePool struct{ pool sync.Pool }
+
+func (p *passagePool) get() *passage {
+	if passage, ok := p.pool.Get().(*passage); ok {
+		return passage
+	}
+	return new(passage)
+}
+
+func (p *passagePool) put(of *passage) {
+	of.clear()
+	p.pool.Put(of)
 }
 
 // clear makes it ready for another message.

@@ -65,8 +65,11 @@ func (in *inbound) reply(result any, err error) {
 	if !in.answered.CompareAndSwap(false, true) {
 		return
 	}
-	p := &in.answer
+	answers := &in.session.e.answers
+	p := answers.get()
+	defer answers.put(p)
 	in.fillAnswer(p)
+	p.m.Meta, p.m.Codec = in.replyMeta, in.codec
 	p.value, p.m.Status = result, in.statusOf(err)
 	p.m.Filters = in.m.Filters
 	if p.m.Status == nil {

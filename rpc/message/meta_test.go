@@ -1,6 +1,7 @@
 package message_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -72,7 +73,7 @@ func TestMetaParsesWhatOlderPeersWrite(t *testing.T) {
 			t.Errorf("%s: got %s, %v, want %s", test.text, m.AppendText(nil), err, test.want)
 		}
 	}
-	for _, text := range []string{"7", "[]", `"x"`, "{", `{"a"}`, `{"a":}`, `{"a":"1",}`, `{"a":"1"} x`, `{"a":"1"}{}`, "nul", "null null", `{a:1}`} {
+	for _, text := range []string{"7", `"a":"1"}`, `,"a":"1"}`, `{"a":"1"}}`, `{"a":"1","b"}`, `{"a":"1","b":}`, `{"a":"1" "b":"2"}`, "{\"a\":\"\n\"}", `{"a":"1"`, `{"a":"1`, "[]", `"x"`, "{", `{"a"}`, `{"a":}`, `{"a":"1",}`, `{"a":"1"} x`, `{"a":"1"}{}`, "nul", "null null", `{a:1}`} {
 		var m message.Meta
 		if err := m.ParseText([]byte(text)); err == nil {
 			t.Errorf("%s: no error, got %s", text, m.AppendText(nil))
@@ -118,6 +119,7 @@ func TestTypeNames(t *testing.T) {
 func FuzzMetaParseText(f *testing.F) {
 	f.Add([]byte(`{"a":"1","b":2,"a":null}`))
 	f.Add([]byte(`{"\u003c":"\ud83d\ude00"}`))
+	f.Add([]byte(`{"b":"1","a":"","b":"3"}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var m, again message.Meta
 		if m.ParseText(in) != nil {
@@ -126,6 +128,10 @@ func FuzzMetaParseText(f *testing.F) {
 		text := m.AppendText(nil)
 		if err := again.ParseText(text); err != nil || string(again.AppendText(nil)) != string(text) {
 			t.Fatalf("%s became %s, %v", text, again.AppendText(nil), err)
+		}
+		// A space makes it one that is read with more care.
+		if spaced := bytes.Replace(in, []byte("{"), []byte("{ "), 1); again.ParseText(spaced) != nil || string(again.AppendText(nil)) != string(text) {
+			t.Fatalf("%s is %s, and with a space %s", in, text, again.AppendText(nil))
 		}
 	})
 }

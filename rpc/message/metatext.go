@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/dserver/dserver/rpc/internal/gotext"
 )
@@ -33,6 +35,10 @@ func (m *Meta) ParseText(text []byte) error {
 	if len(text) == 0 || string(text) == "{}" {
 		return nil
 	}
+	if m.parsePlain(text) {
+		return nil
+	}
+	m.Clear()
 	dec := json.NewDecoder(bytes.NewReader(text))
 	first, err := dec.Token()
 	if err != nil {
@@ -48,6 +54,47 @@ func (m *Meta) ParseText(text []byte) error {
 		return fmt.Errorf("cannot read metadata: %w", err)
 	}
 	return endOfText(dec)
+}
+
+// parsePlain reads what most writers make, strings of ASCII without an escape and nothing
+// between them, and tells whether it was that.
+func (m *Meta) parsePlain(text []byte) bool {
+	rest, ok := strings.CutPrefix(string(text), "{") // of which the pairs are parts
+	for ok {
+		var p pair
+		if p.key, rest, ok = plainString(rest); !ok {
+			break
+		}
+		if rest, ok = strings.CutPrefix(rest, ":"); !ok {
+			break
+		}
+		if p.value, rest, ok = plainString(rest); !ok {
+			break
+		}
+		m.pairs = append(m.pairs, p)
+		if rest == "}" {
+			m.normalise()
+			return true
+		}
+		rest, ok = strings.CutPrefix(rest, ",")
+	}
+	return false
+}
+
+// plainString takes a string that is as it is written off the beginning of text.
+func plainString(text string) (s, rest string, ok bool) {
+	if text == "" || text[0] != '"' {
+		return "", "", false
+	}
+	for i := 1; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			return text[1:i], text[i+1:], true
+		case c < ' ' || c == '\\' || c > '~':
+			return "", "", false
+		}
+	}
+	return "", "", false
 }
 
 // parsePairs reads up to the end of the object and sorts once: sorting pair by
@@ -72,7 +119,7 @@ func (m *Meta) parsePairs(dec *json.Decoder) error {
 
 // endOfText refuses anything behind the object.
 func endOfText(dec *json.Decoder) error {
-	if dec.More() {
+	if _, err := dec.Token(); err != io.EOF {
 		return fmt.Errorf("cannot read metadata: more than one JSON value")
 	}
 	return nil

@@ -86,8 +86,9 @@ func From(err error) (s *Status, ok bool) {
 	if err == nil {
 		return nil, true
 	}
-	ok = errors.As(err, &s)
-	return s, ok
+	var found *Status // which takes memory, of which a nil needs none
+	ok = errors.As(err, &found)
+	return found, ok
 }
 
 // CodeOf is OK for nil, the code of the status in err, or Unknown.

@@ -49,9 +49,12 @@ func (p *Proto) parse(frame []byte, m *message.Message) error {
 		return fmt.Errorf("total is below the %d bytes of header and filters", headerSize+filters)
 	}
 	m.Filters = frame[headerSize : headerSize+filters]
-	payload, err := p.stream.Filters.Unpack(frame[headerSize+filters:], m.Filters, p.stream.Limits.Message)
-	if err != nil {
-		return err
+	payload := frame[headerSize+filters:]
+	if filters > 0 {
+		var err error
+		if payload, err = p.stream.Filters.Unpack(payload, m.Filters, p.stream.Limits.Message); err != nil {
+			return err
+		}
 	}
 	return p.parsePayload(payload, m)
 }
@@ -91,6 +94,9 @@ func (p *Proto) parseTexts(m *message.Message, seq, statusText, metaText []byte)
 }
 
 func parseSeq(text []byte) (int32, error) {
+	if seq, ok := plainSeq(text); ok {
+		return seq, nil
+	}
 	if len(text) > maxSeqSize {
 		return 0, fmt.Errorf("seq has %d characters, the most is %d", len(text), maxSeqSize)
 	}
@@ -99,6 +105,25 @@ func parseSeq(text []byte) (int32, error) {
 		return 0, fmt.Errorf("seq %q is no number of base 36 and 32 bits", text)
 	}
 	return int32(seq), nil
+}
+
+// plainSeq reads what most numbers are: few digits and small letters.
+func plainSeq(text []byte) (seq int32, ok bool) {
+	const safe = 5 // digits that are never too large
+	if len(text) == 0 || len(text) > safe {
+		return 0, false
+	}
+	for _, c := range text {
+		switch {
+		case '0' <= c && c <= '9':
+			seq = 36*seq + int32(c-'0')
+		case 'a' <= c && c <= 'z':
+			seq = 36*seq + int32(c-'a') + 10
+		default:
+			return 0, false
+		}
+	}
+	return seq, true
 }
 
 // fields takes the parts of a payload one after the other and remembers the
@@ -117,6 +142,12 @@ func (f *fields) byte(name string) byte {
 }
 
 func (f *fields) short(name string) []byte {
+	if len(f.rest) > 0 && 1+int(f.rest[0]) <= len(f.rest) && f.err == nil {
+		end := 1 + int(f.rest[0])
+		part := f.rest[1:end]
+		f.rest = f.rest[end:]
+		return part
+	}
 	size := f.length(name, 1)
 	if len(size) < 1 {
 		return nil
@@ -125,6 +156,13 @@ func (f *fields) short(name string) []byte {
 }
 
 func (f *fields) long(name string) []byte {
+	if len(f.rest) > 1 && f.err == nil {
+		if end := 2 + int(binary.BigEndian.Uint16(f.rest)); end <= len(f.rest) {
+			part := f.rest[2:end]
+			f.rest = f.rest[end:]
+			return part
+		}
+	}
 	size := f.length(name, 2)
 	if len(size) < 2 {
 		return nil

@@ -212,8 +212,8 @@ func TestReaderWithoutFrameSizeIsBounded(t *testing.T) {
 			}
 		}
 	}()
-	source, buffered := newStreamReader(patientConn{Conn: far, patience: time.Second}, 50_000)
-	source.proto = endlessProto{buffered}
+	buffered := new(bufio.Reader)
+	source := newStreamReader(patientConn{Conn: far, patience: time.Second}, endlessProto{buffered}, buffered, 50_000)
 	err := source.next(new(message.Message))
 	if !errors.Is(err, proto.ErrTooLarge) {
 		t.Errorf("got %v", err)

@@ -30,7 +30,7 @@ func (e *frameError) Error() string { return e.err.Error() }
 func (e *frameError) Unwrap() error { return e.err }
 
 const (
-	readBufferSize    = 4 << 10  // what an idle session holds
+	readBufferSize    = 2 << 10  // what an idle session holds
 	maxReadBufferSize = 64 << 10 // what a busy one grows to, besides huge frames
 
 	uncounted = 4 // bytes of its own length, which some protocols do not count
@@ -199,12 +199,12 @@ type streamReader struct {
 	source *messageSource
 }
 
-// newStreamReader gives the reader and the buffered reader that the Proto shall
-// be made with.
-func newStreamReader(conn patientConn, most int) (*streamReader, *bufio.Reader) {
-	s := &messageSource{conn: conn, most: most}
-	s.buffered = bufio.NewReaderSize(s, readBufferSize)
-	return &streamReader{source: s}, s.buffered
+// newStreamReader gives the reader for a Proto that was made with buffered, which nobody
+// has read from and which has no memory before: a Framer does not need any.
+func newStreamReader(conn patientConn, p proto.Proto, buffered *bufio.Reader, most int) *streamReader {
+	s := &messageSource{conn: conn, most: most, buffered: buffered}
+	buffered.Reset(s)
+	return &streamReader{proto: p, source: s}
 }
 
 func (r *streamReader) next(m *message.Message) error {

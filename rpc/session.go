@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bufio"
 	"context"
 	"log/slog"
 	"net"
@@ -108,7 +109,7 @@ func (s *Session) setUpProto() {
 		stream.Filters = s.e.filters.Gated(func() bool { return s.life.stage() != early })
 	}
 	conn := patientConn{Conn: s.conn, patience: limits.FrameTime, heard: &s.heard, idle: s.release}
-	source, buffered := newStreamReader(conn, limits.Message)
+	buffered := new(bufio.Reader)
 	memory := s.enc.useMemory()
 	stream.Reader, stream.Writer, stream.Interim = buffered, memory, s.interim
 	p := s.e.config.Proto(stream)
@@ -123,8 +124,7 @@ func (s *Session) setUpProto() {
 		s.read = newFrameReader(conn, f, limits.Message, &s.e.bufs)
 		return
 	}
-	source.proto = p
-	s.read = source
+	s.read = newStreamReader(conn, p, buffered, limits.Message)
 }
 
 // Attributes are what the application keeps with the session.

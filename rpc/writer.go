@@ -187,7 +187,7 @@ func (w *writer) drive() {
 		w.spawnFlush(nil, 0)
 		return
 	}
-	const mostRounds = 4
+	const mostRounds = 16
 	for range mostRounds {
 		if w.busy() {
 			w.letOthersJoin()
@@ -248,6 +248,9 @@ func (w *writer) flush(batch *buffer, from int) {
 				w.broken(err)
 				return
 			}
+		}
+		if w.busy() {
+			w.letOthersJoin()
 		}
 		if batch = w.take(); batch == nil {
 			return

@@ -23,29 +23,53 @@ func (Codec) ID() byte { return codec.IDProtobuf }
 func (Codec) Name() string { return "protobuf" }
 
 // Marshal encodes a message, maps in order of their keys. A nil message has no bytes.
-func (c Codec) Marshal(v any) ([]byte, error) { return c.AppendMarshal(nil, v) }
+func (Codec) Marshal(v any) ([]byte, error) {
+	m, err := source(v)
+	if m == nil {
+		return nil, err
+	}
+	return appendMessage(nil, m, proto.MarshalOptions{Deterministic: true})
+}
 
 // Size is that of a message, and 0 for all else that can be encoded.
 func (Codec) Size(v any) int {
 	if m, ok := v.(proto.Message); ok {
-		return proto.Size(m)
+		return proto.MarshalOptions{Deterministic: true}.Size(m)
 	}
 	return 0
 }
 
-// AppendMarshal appends what Marshal gives to dst.
+// AppendMarshal appends what Marshal gives to dst. Of a message, Size must have been asked
+// for since it changed.
 func (Codec) AppendMarshal(dst []byte, v any) ([]byte, error) {
-	m, ok := v.(proto.Message)
-	if !ok {
-		value := text.Source(v)
-		if !value.IsValid() || isEmpty(value) {
-			return dst, nil
-		}
-		if m, ok = message(value); !ok {
-			return dst, refusal("write", v)
-		}
+	if m, ok := v.(proto.Message); ok {
+		return appendMessage(dst, m, proto.MarshalOptions{Deterministic: true, UseCachedSize: true})
 	}
-	b, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(dst, m)
+	m, err := source(v)
+	if m == nil {
+		return dst, err
+	}
+	return appendMessage(dst, m, proto.MarshalOptions{Deterministic: true})
+}
+
+// source gives the message that v is; nil if it has no bytes.
+func source(v any) (proto.Message, error) {
+	if m, ok := v.(proto.Message); ok {
+		return m, nil
+	}
+	value := text.Source(v)
+	if !value.IsValid() || isEmpty(value) {
+		return nil, nil
+	}
+	m, ok := message(value)
+	if !ok {
+		return nil, refusal("write", v)
+	}
+	return m, nil
+}
+
+func appendMessage(dst []byte, m proto.Message, o proto.MarshalOptions) ([]byte, error) {
+	b, err := o.MarshalAppend(dst, m)
 	if err != nil {
 		return dst, fmt.Errorf("cannot write a %T: %w", m, err)
 	}

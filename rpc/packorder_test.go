@@ -2,6 +2,7 @@ package rpc_test
 
 import (
 	"bufio"
+	"bytes"
 	"net"
 	"strconv"
 	"strings"
@@ -35,6 +36,7 @@ func (p *countingProto) Pack(m *message.Message) error {
 	defer p.mu.Unlock()
 	if len(p.held) == 0 && m.Type == message.Reply {
 		c := *m
+		c.Body = bytes.Clone(m.Body)
 		p.held = append(p.held, &c)
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/dserver/dserver/rpc/codec"
 	"github.com/dserver/dserver/rpc/proto"
 	"github.com/dserver/dserver/rpc/proto/json"
 	"github.com/dserver/dserver/rpc/proto/raw"
@@ -43,11 +44,26 @@ func callPoisoned(t *testing.T, s *Session, n int) {
 	if err := s.Call(context.Background(), method, body, &got); err != nil || !bytes.Equal(got, body) {
 		t.Errorf("%s: %d bytes came back as %d others, %v", method, len(body), len(got), err)
 	}
+	var text string
+	if err := s.Call(context.Background(), method+"/text", string(body), &text); err != nil || text != string(body) {
+		t.Errorf("%s: a text of %d bytes came back as another of %d, %v", method, len(body), len(text), err)
+	}
+}
+
+// appender encodes texts into memory that is used again.
+type appender struct{ codec.Bytes }
+
+var _ codec.Appender = appender{}
+
+func (appender) Size(v any) int { return len(v.(string)) }
+
+func (appender) AppendMarshal(dst []byte, v any) ([]byte, error) {
+	return append(dst, v.(string)...), nil
 }
 
 func poisonedSession(t *testing.T, p proto.Factory, conn net.Conn) *Session {
 	t.Helper()
-	e, err := New(Config{Proto: p})
+	e, err := New(Config{Proto: p, Codecs: []codec.Codec{appender{}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,6 +74,13 @@ func poisonedSession(t *testing.T, p proto.Factory, conn net.Conn) *Session {
 		t.Fatal(err)
 	}
 	if err := Handle(e, "/inline", answer, Inline()); err != nil {
+		t.Fatal(err)
+	}
+	text := func(_ Context, v string) (string, error) { return v, nil }
+	if err := Handle(e, "/pooled/text", text); err != nil {
+		t.Fatal(err)
+	}
+	if err := Handle(e, "/inline/text", text, Inline()); err != nil {
 		t.Fatal(err)
 	}
 	s, err := e.ServeConn(conn)

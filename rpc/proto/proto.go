@@ -16,7 +16,8 @@ type Proto interface {
 	Version() (id byte, name string)
 	// Pack writes all of m to the stream's Writer and sets m.Size. After an error
 	// nothing that it wrote is sent, and the session goes on. What is packed first is
-	// sent first, so it may write nothing and hold m back until others are packed.
+	// sent first, so it may write nothing and hold a copy of m back until others are
+	// packed: m and its Body are the caller's again when Pack returns.
 	Pack(m *message.Message) error
 	// Unpack reads the next message from the stream's Reader into m, which is
 	// empty, and sets m.Size. m.Body and m.Filters need to stay valid only until

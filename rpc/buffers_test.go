@@ -3,6 +3,8 @@ package rpc
 import (
 	"bytes"
 	"testing"
+
+	"github.com/dserver/dserver/rpc/codec"
 )
 
 // Each size gets the smallest class that has room for it.
@@ -40,6 +42,44 @@ func TestBuffersHaveTheRoomThatIsAskedFor(t *testing.T) {
 	b.b = append(b.b, "abc"...)
 	if b = p.grow(b, 5000); string(b.b) != "abc" || cap(b.b) < 5000 {
 		t.Errorf("it has grown to %q with room for %d", b.b, cap(b.b))
+	}
+}
+
+// A codec that appends encodes into a buffer, one that does not and bytes into memory of
+// their own.
+func TestWhoEncodesIntoBuffers(t *testing.T) {
+	e, err := New(Config{Codecs: []codec.Codec{appender{}, codec.JSON{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for _, test := range []struct {
+		id     byte
+		body   any
+		want   string
+		pooled bool
+	}{
+		{appender{}.ID(), "text", "text", true},
+		{appender{}.ID(), []byte("bytes"), "bytes", false},
+		{codec.IDJSON, "text", `"text"`, false},
+		{codec.IDJSON, nil, "", false},
+	} {
+		b, memory, err := e.encodeAgain(test.id, test.body)
+		if err != nil || string(b) != test.want || (memory != nil) != test.pooled {
+			t.Errorf("%q by codec %q: %q, in a buffer %t, %v", test.body, test.id, b, memory != nil, err)
+		}
+		e.bufs.put(memory)
+	}
+}
+
+// What is read into memory of its own is not copied for its handler.
+func TestLargeBodiesAreKeptWhereTheyLie(t *testing.T) {
+	frame := &buffer{make([]byte, 100<<10)}
+	s := &Session{e: new(Endpoint), read: &frameReader{large: largeReader{frame: frame}}}
+	p := passage{session: s}
+	p.m.Body = frame.b[100:]
+	if p.keepBody(s); p.memory != frame || &p.m.Body[0] != &frame.b[100] {
+		t.Error("it was copied")
 	}
 }
 

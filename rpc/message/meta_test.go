@@ -81,6 +81,21 @@ func TestMetaParsesWhatOlderPeersWrite(t *testing.T) {
 	}
 }
 
+// TestPlainMetadataIsReadWithoutADecoder: one piece of memory has all of it, and the list
+// of a message that is used again is there already.
+func TestPlainMetadataIsReadWithoutADecoder(t *testing.T) {
+	text := []byte(`{"traceparent":"00-4bf92f3577b34da6-01","x-timeout-ms":"1500"}`)
+	var m message.Meta
+	n := testing.AllocsPerRun(100, func() {
+		if err := m.ParseText(text); err != nil || m.Len() != 2 {
+			t.Fatal(m.Len(), err)
+		}
+	})
+	if n > 1 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // Names sent backwards must not cost more than names sent in order.
 func TestMetaParsingManyNamesIsQuick(t *testing.T) {
 	var b strings.Builder

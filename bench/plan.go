@@ -31,7 +31,7 @@ func (o options) plan() ([]row, error) {
 		}
 	}
 	if len(rows) == 0 {
-		return nil, fmt.Errorf("there is nothing to measure: no cell and peer are chosen; peers are %q", roster.Names())
+		return nil, fmt.Errorf("there is nothing to measure: no cell and peer are chosen; a cell is written as call:record:100:1, peers are %q", roster.Names())
 	}
 	return rows, nil
 }

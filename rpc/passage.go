@@ -91,9 +91,7 @@ func (p *passagePool) put(of *passage) {
 
 // clear makes it ready for another message.
 func (p *passage) clear() {
-	if p.memory != nil {
-		p.dropBody()
-	}
+	p.dropBody()
 	p.Context, p.session, p.method = nil, nil, ""
 	p.m, p.value, p.request = message.Message{}, nil, nil
 	p.shared.Store(nil)

@@ -21,14 +21,13 @@ import (
 // Retry set the peer has certainly not executed the call. Without a deadline in ctx
 // that of Config.CallTimeout counts.
 func (s *Session) Call(ctx context.Context, method string, req, res any, opts ...CallOption) error {
-	c := s.e.ended.get()
+	c := s.e.ended.get(opts)
 	defer s.e.ended.put(c)
-	c.options.apply(opts)
-	return s.call(ctx, c, method, req, res, &c.options)
+	return s.call(ctx, c, method, req, res)
 }
 
 // call makes one call with c, which is nobody else's when it returns.
-func (s *Session) call(ctx context.Context, c *call, method string, req, res any, o *callOptions) (err error) {
+func (s *Session) call(ctx context.Context, c *call, method string, req, res any) (err error) {
 	if limit := s.e.config.CallTimeout; limit > 0 {
 		if _, has := ctx.Deadline(); !has {
 			var cancel context.CancelFunc
@@ -36,13 +35,14 @@ func (s *Session) call(ctx context.Context, c *call, method string, req, res any
 			defer cancel()
 		}
 	}
-	c.begin(ctx, s, method, req)
+	c.begin(ctx, s, message.Call, method, req)
+	c.started = s.heard.now()
 	if err := s.begin(); err != nil {
 		return err
 	}
 	defer s.work.done()
 	defer func() { c.end(err) }()
-	if err := s.fillRequest(&c.passage, o); err != nil {
+	if err := s.fillRequest(&c.passage, &c.options); err != nil {
 		return err
 	}
 	if err := s.e.hooks.runBeforeWriteCall(&c.passage); err != nil {
@@ -65,7 +65,7 @@ func (s *Session) call(ctx context.Context, c *call, method string, req, res any
 	if err := s.await(ctx, c); err != nil {
 		return err
 	}
-	return s.readReply(c, res, o)
+	return s.readReply(c, res)
 }
 
 // await returns nil when the call has ended with a reply or with its session.
@@ -102,34 +102,35 @@ func (s *Session) takeBack(c *call) bool {
 // Push sends a message that has no answer. nil means that it was handed to the
 // operating system or will be, not that the peer has seen it.
 func (s *Session) Push(ctx context.Context, method string, body any, opts ...CallOption) error {
-	o := newCallOptions(opts)
-	return s.push(ctx, waitContext, method, body, &o)
+	c := s.e.ended.get(opts)
+	defer s.e.ended.put(c)
+	return s.push(ctx, waitContext, c, method, body)
 }
 
 // push waits for room in the queue as writer.write does.
-func (s *Session) push(ctx context.Context, wait time.Duration, method string, body any, o *callOptions) (err error) {
-	p := passage{Context: ctx, session: s, method: method, value: body}
-	p.m.Type, p.m.Method = message.Push, method
+func (s *Session) push(ctx context.Context, wait time.Duration, c *call, method string, body any) (err error) {
+	p := &c.passage
+	p.begin(ctx, s, message.Push, method, body)
 	if err := s.begin(); err != nil {
 		return err
 	}
 	defer s.work.done()
 	defer func() { p.end(err) }()
 	defer p.dropBody()
-	if err := s.fillRequest(&p, o); err != nil {
+	if err := s.fillRequest(p, &c.options); err != nil {
 		return err
 	}
-	if err := s.e.hooks.runBeforeWritePush(&p); err != nil {
+	if err := s.e.hooks.runBeforeWritePush(p); err != nil {
 		return asStatus(status.WriteFailed, err)
 	}
-	if err := s.encodeRequest(&p); err != nil {
+	if err := s.encodeRequest(p); err != nil {
 		return err
 	}
 	p.m.Seq = s.calls.number()
 	if err := s.send(ctx, wait, &p.m); err != nil {
 		return err
 	}
-	if err := s.e.hooks.runAfterWritePush(&p); err != nil {
+	if err := s.e.hooks.runAfterWritePush(p); err != nil {
 		note(s.log(), "AfterWritePush", err)
 	}
 	return nil
@@ -252,11 +253,11 @@ func writeEnded(err error) error {
 }
 
 // readReply ends a call whose done was signalled.
-func (s *Session) readReply(c *call, res any, o *callOptions) error {
+func (s *Session) readReply(c *call, res any) error {
 	if c.err != nil {
 		return c.err
 	}
-	p := &c.reply
+	p, o := &c.reply, &c.options
 	p.Context, p.session, p.method, p.request = c.Context, s, c.method, &c.passage
 	if o.replyMeta != nil {
 		*o.replyMeta = p.m.Meta

@@ -77,24 +77,23 @@ func (c *Client) Pending() int { return int(c.pending.Load()) }
 // executed because its session ended is made again on a new one, as is one that
 // is [Idempotent]. 105 means that there is no connection to be had.
 func (c *Client) Call(ctx context.Context, method string, req, res any, opts ...CallOption) error {
-	o := newCallOptions(opts)
-	return c.do(ctx, &o, func(s *Session) error {
-		call := s.e.ended.get()
-		defer s.e.ended.put(call)
-		return s.call(ctx, call, method, req, res, &o)
-	})
+	call := c.e.ended.get(opts)
+	defer c.e.ended.put(call)
+	return c.do(ctx, call, func(s *Session) error { return s.call(ctx, call, method, req, res) })
 }
 
 // Push is [Session.Push] on the client's session.
 func (c *Client) Push(ctx context.Context, method string, body any, opts ...CallOption) error {
-	o := newCallOptions(opts)
-	return c.do(ctx, &o, func(s *Session) error { return s.push(ctx, waitContext, method, body, &o) })
+	call := c.e.ended.get(opts)
+	defer c.e.ended.put(call)
+	return c.do(ctx, call, func(s *Session) error { return s.push(ctx, waitContext, call, method, body) })
 }
 
 // mostTries bounds how often one call moves to another session.
 const mostTries = 5
 
-func (c *Client) do(ctx context.Context, o *callOptions, f func(*Session) error) error {
+// do makes a call by f, which may have to make it again.
+func (c *Client) do(ctx context.Context, call *call, f func(*Session) error) error {
 	c.pending.Add(1)
 	defer c.pending.Add(-1)
 	for try := 1; ; try++ {
@@ -104,9 +103,10 @@ func (c *Client) do(ctx context.Context, o *callOptions, f func(*Session) error)
 		}
 		err = f(l.s)
 		c.release(l)
-		if err == nil || try == mostTries || ctx.Err() != nil || !lost(err, o.idempotent) && !turnedAway(err, l.s) {
+		if err == nil || try == mostTries || ctx.Err() != nil || !lost(err, call.options.idempotent) && !turnedAway(err, l.s) {
 			return err
 		}
+		call.clear()
 	}
 }
 

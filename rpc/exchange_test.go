@@ -131,14 +131,13 @@ func TestPanicAtTheEndOfAnExchangeIsLogged(t *testing.T) {
 // TestOnEndAfterTheEndIsCalledAtOnce: a deadline may answer a call whose handler has
 // just returned.
 func TestOnEndAfterTheEndIsCalledAtOnce(t *testing.T) {
-	kept := make(chan rpc.WriteCtx, 1)
+	kept := make(chan rpc.ReadCtx, 1)
 	b := onTCP(t, rpc.Config{Plugins: []rpc.Plugin{hoarder{kept}}})
 	echo(t, b.server)
-	b.dial().Push(t.Context(), "/nowhere", "x")
-	s := b.accepted()
-	if err := s.Push(t.Context(), "/note", "x"); err != nil {
+	if err := b.dial().Call(t.Context(), "/echo", "x", nil); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the handler is done", func() bool { return b.server.Stats().Handlers == 0 })
 	called := false
 	(<-kept).OnEnd(func(err error) { called = err == nil })
 	if !called {
@@ -146,10 +145,10 @@ func TestOnEndAfterTheEndIsCalledAtOnce(t *testing.T) {
 	}
 }
 
-type hoarder struct{ kept chan rpc.WriteCtx }
+type hoarder struct{ kept chan rpc.ReadCtx }
 
 func (k hoarder) Name() string { return "hoarder" }
-func (k hoarder) AfterWritePush(c rpc.WriteCtx) error {
+func (k hoarder) AfterReadCallBody(c rpc.ReadCtx) error {
 	c.Attributes()
 	k.kept <- c
 	return nil

@@ -128,17 +128,18 @@ func (e *Endpoint) PushTo(ctx context.Context, sessions iter.Seq[*Session], meth
 
 // pushEncoded encodes the body unless that was done for the codec before.
 func (s *Session) pushEncoded(ctx context.Context, encoded map[byte][]byte, method string, body any, opts []CallOption) error {
-	o := newCallOptions(opts)
-	if err := s.chooseCodec(&o); err != nil {
+	c := s.e.ended.get(opts)
+	defer s.e.ended.put(c)
+	if err := s.chooseCodec(&c.options); err != nil {
 		return err
 	}
-	raw, done := encoded[o.codec]
+	raw, done := encoded[c.options.codec]
 	if !done {
 		var err error
-		if raw, err = s.e.encode(o.codec, body); err != nil {
+		if raw, err = s.e.encode(c.options.codec, body); err != nil {
 			return fmt.Errorf("cannot encode the body: %w", err)
 		}
-		encoded[o.codec] = raw
+		encoded[c.options.codec] = raw
 	}
-	return s.push(ctx, waitNever, method, raw, &o)
+	return s.push(ctx, waitNever, c, method, raw)
 }

@@ -19,11 +19,6 @@ type callOptions struct {
 	idempotent bool
 }
 
-func newCallOptions(opts []CallOption) (o callOptions) {
-	o.apply(opts)
-	return o
-}
-
 func (o *callOptions) apply(opts []CallOption) {
 	for _, opt := range opts {
 		opt(o)

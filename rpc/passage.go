@@ -45,6 +45,12 @@ func (p *passage) Encode(v any) ([]byte, error) { return p.session.e.encode(p.m.
 
 func (p *passage) Decode(b []byte, v any) error { return p.session.e.decode(p.m.Codec, b, v) }
 
+// begin sets what goes out.
+func (p *passage) begin(ctx context.Context, s *Session, t message.Type, method string, body any) {
+	p.Context, p.session, p.method, p.value = ctx, s, method, body
+	p.m.Type, p.m.Method = t, method
+}
+
 // encode makes the body.
 func (p *passage) encode() (err error) {
 	p.m.Body, p.memory, err = p.session.e.encodeAgain(p.m.Codec, p.value)
@@ -94,5 +100,7 @@ func (p *passage) clear() {
 	p.dropBody()
 	p.Context, p.session, p.method = nil, nil, ""
 	p.m, p.value, p.request = message.Message{}, nil, nil
-	p.shared.Store(nil)
+	if p.shared.Load() != nil { // storing is dearer than looking
+		p.shared.Store(nil)
+	}
 }

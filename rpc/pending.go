@@ -1,13 +1,11 @@
 package rpc
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/status"
 )
 
@@ -27,7 +25,7 @@ const (
 	keptSlots   = 1 << 10 // more are let go when no call waits
 )
 
-// call is one call that waits; it embeds its request. It is used again when it has
+// call is one call that waits, or a push; it embeds its request. It is used again when it has
 // ended: who has taken it out of pending must not touch it once done has its value.
 type call struct {
 	passage
@@ -41,25 +39,26 @@ type call struct {
 // callPool keeps calls that have ended.
 type callPool struct{ pool sync.Pool }
 
-func (p *callPool) get() *call {
-	if c, ok := p.pool.Get().(*call); ok {
-		return c
+func (p *callPool) get(opts []CallOption) *call {
+	c, ok := p.pool.Get().(*call)
+	if !ok {
+		c = &call{done: make(chan struct{}, 1)}
 	}
-	return &call{done: make(chan struct{}, 1)}
+	c.options.apply(opts)
+	return c
 }
 
 func (p *callPool) put(c *call) {
-	c.passage.clear()
-	c.reply.clear()
-	c.options, c.err = callOptions{}, nil
+	c.clear()
+	c.options = callOptions{}
 	p.pool.Put(c)
 }
 
-// begin sets what the caller gave.
-func (c *call) begin(ctx context.Context, s *Session, method string, req any) {
-	c.Context, c.session, c.method, c.value = ctx, s, method, req
-	c.m.Type, c.m.Method = message.Call, method
-	c.started = s.heard.now()
+// clear leaves the options alone.
+func (c *call) clear() {
+	c.passage.clear()
+	c.reply.clear()
+	c.err = nil
 }
 
 // add numbers a new call.

@@ -14,6 +14,7 @@ type counters struct {
 	overloads     atomic.Int64
 	badFrames     atomic.Int64
 	panics        atomic.Int64
+	reliefs       atomic.Int64
 }
 
 // Stats counts what happened in an endpoint since it was made.
@@ -26,6 +27,7 @@ type Stats struct {
 	Overloads     int64 // messages that were refused at a bound
 	BadFrames     int64 // that ended their session
 	Panics        int64 // of handlers
+	Reliefs       int64 // handlers that took longer than thought: others read on meanwhile
 }
 
 // Stats gives the counters now.
@@ -42,6 +44,7 @@ func (e *Endpoint) Stats() Stats {
 		Overloads:     e.counters.overloads.Load(),
 		BadFrames:     e.counters.badFrames.Load(),
 		Panics:        e.counters.panics.Load(),
+		Reliefs:       e.counters.reliefs.Load(),
 	}
 }
 

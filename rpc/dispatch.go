@@ -128,27 +128,16 @@ func (s *Session) accept(in *inbound) *status.Status {
 		s.lane.enter(in)
 	case r.inline:
 		s.hold()
+		in.joint = true
 		in.run()
+	case s.reading.takes(in):
+		s.hold()
+		in.joint = true
+		s.reading.run(in)
 	default:
 		s.e.workers.start(in)
 	}
 	return nil
-}
-
-// hold lets replies wait for those of the other messages that have come already.
-func (s *Session) hold() {
-	if !s.holds {
-		s.holds = true
-		s.out.hold()
-	}
-}
-
-// release comes before the reader waits.
-func (s *Session) release() {
-	if s.holds {
-		s.holds = false
-		s.out.release()
-	}
 }
 
 // keep copies out of the reader's buffer what the handler needs; one that runs inline is

@@ -27,6 +27,7 @@ type Endpoint struct {
 
 	workers *workers     // handlers and other short work
 	group   *group.Group // accept loops, session readers, dialling
+	relief  relief       // of session readers
 	bufs    bufferPool
 	ended   callPool
 	answers passagePool
@@ -88,6 +89,7 @@ func newEndpoint(c Config) (*Endpoint, error) {
 	e.group = group.New(context.Background(), func(name string, err error) {
 		e.log.Error("goroutine panicked", "goroutine", name, "error", err)
 	})
+	e.relief.start = func(run func(context.Context)) { e.group.Go("relief", run) }
 	e.life.advance(open)
 	return e, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/dserver/dserver/rpc/message"
 	"github.com/dserver/dserver/rpc/status"
@@ -72,6 +73,10 @@ func (in *inbound) invoke() (result any, err error) {
 			result, err = nil, &panicError{value: v, stack: debug.Stack()}
 		}
 	}()
+	if in.timed {
+		start := time.Now()
+		defer func() { in.route.pace.took(time.Since(start)) }()
+	}
 	return in.route.handle(in)
 }
 
@@ -113,13 +118,13 @@ func (in *inbound) decode(target any) error {
 	return h.runAfterReadCallBody(&in.passage)
 }
 
-// sent looks at how sending a reply went. A peer that calls and does not read
-// loses its session; so does one that cannot even be told that a call failed,
+// sent looks at how sending a reply went, or several. A peer that calls and does not
+// read loses its session; so does one that cannot even be told that a call failed,
 // because it would wait for ever.
-func (in *inbound) sent(err error) {
+func (s *Session) sent(method string, err error) {
 	if errors.Is(err, errFull) || status.CodeOf(err) == status.WriteFailed {
-		in.session.log().Warn("closing session: cannot reply", "method", in.method, "error", err)
-		in.session.end(err)
+		s.log().Warn("closing session: cannot reply", "method", method, "error", err)
+		s.end(err)
 	}
 }
 

@@ -24,6 +24,7 @@ type inbound struct {
 
 	replyMeta message.Meta // as the handler has set it
 	codec     byte         // of a result, if the handler chooses one
+	timed     bool         // it is looked at how long the handler takes
 	added     []byte       // filters of a result besides those of the request
 	answered  atomic.Bool  // who sets it sends the reply
 	failure   error        // of the handler or of a hook

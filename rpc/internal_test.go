@@ -101,7 +101,7 @@ func TestWorkersAreUsedAgainAndWaitedFor(t *testing.T) {
 		w.run(func() { <-release })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := w.stop(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 handlers") {
+		if err := w.stop(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 workers") {
 			t.Errorf("got %v", err)
 		}
 		close(release)

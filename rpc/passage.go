@@ -19,6 +19,7 @@ type passage struct {
 	value   any             // the body as a Go value
 	memory  *buffer         // what the body is in, if that is to be used again
 	request *passage        // of a REPLY that has the exchange of its CALL
+	joint   bool            // the REPLY may wait for others
 	shared  atomic.Pointer[exchange]
 }
 
@@ -99,7 +100,7 @@ func (p *passagePool) put(of *passage) {
 func (p *passage) clear() {
 	p.dropBody()
 	p.Context, p.session, p.method = nil, nil, ""
-	p.m, p.value, p.request = message.Message{}, nil, nil
+	p.m, p.value, p.request, p.joint = message.Message{}, nil, nil, false
 	if p.shared.Load() != nil { // storing is dearer than looking
 		p.shared.Store(nil)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 
@@ -17,11 +18,12 @@ import (
 // kept, written at once or by somebody else.
 func TestNobodyUsesABufferThatWasPutBack(t *testing.T) {
 	for name, p := range map[string]proto.Factory{"raw": raw.New, "json": json.New} {
-		for _, network := range []string{"tcp", "pipe"} {
+		for _, network := range []string{"tcp", "pipe", "tcp/eager"} {
 			t.Run(name+"/"+network, func(t *testing.T) {
+				network, eager := strings.CutSuffix(network, "/eager")
 				near, far := connected(t, network)
-				s := poisonedSession(t, p, near)
-				poisonedSession(t, p, far)
+				s := poisonedSession(t, p, near, eager)
+				poisonedSession(t, p, far, eager)
 				var all sync.WaitGroup
 				for caller := range 20 {
 					all.Go(func() {
@@ -61,13 +63,13 @@ func (appender) AppendMarshal(dst []byte, v any) ([]byte, error) {
 	return append(dst, v.(string)...), nil
 }
 
-func poisonedSession(t *testing.T, p proto.Factory, conn net.Conn) *Session {
+func poisonedSession(t *testing.T, p proto.Factory, conn net.Conn, eager bool) *Session {
 	t.Helper()
 	e, err := New(Config{Proto: p, Codecs: []codec.Codec{appender{}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.bufs.poison = true
+	e.bufs.poison, e.relief.eager = true, eager
 	t.Cleanup(func() { e.Close() })
 	answer := func(_ Context, v []byte) ([]byte, error) { return v, nil }
 	if err := Handle(e, "/pooled", answer); err != nil {

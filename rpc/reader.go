@@ -18,6 +18,7 @@ import (
 type messageReader interface {
 	next(m *message.Message) error
 	limit(most int) // bytes of one message from now on
+	waiting() bool  // more has come than was read
 	// detach gives the memory that the body is in which next gave last, if it is in
 	// nothing else; nil if it must be copied.
 	detach(body []byte) *buffer
@@ -82,6 +83,8 @@ func (r *frameReader) next(m *message.Message) error {
 		}
 	}
 }
+
+func (r *frameReader) waiting() bool { return r.from < r.to }
 
 func (r *frameReader) limit(most int) { r.most, r.early = most, most < r.usual }
 
@@ -219,6 +222,8 @@ func (r *streamReader) next(m *message.Message) error {
 		return &frameError{fmt.Errorf("cannot read message: %w", err)}
 	}
 }
+
+func (r *streamReader) waiting() bool { return r.source.buffered.Buffered() > 0 }
 
 func (r *streamReader) limit(most int) { r.source.most = most }
 

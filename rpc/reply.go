@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"context"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -35,7 +34,7 @@ func (s *Session) sendReply(p *passage, wait time.Duration) error {
 	if p.m.Status == nil {
 		err := s.encodeReply(p)
 		if err == nil {
-			err = s.send(context.Background(), wait, &p.m)
+			err = s.answer(p, wait)
 		}
 		if err == nil || status.CodeOf(err) != status.WriteFailed {
 			return err
@@ -45,10 +44,10 @@ func (s *Session) sendReply(p *passage, wait time.Duration) error {
 	}
 	p.dropBody()
 	p.m.Codec = 0
-	err := s.send(context.Background(), wait, &p.m)
+	err := s.answer(p, wait)
 	if status.CodeOf(err) == status.WriteFailed && (p.m.Meta.Len() > 0 || len(p.m.Filters) > 0) {
 		p.m.Meta, p.m.Filters = message.Meta{}, nil
-		err = s.send(context.Background(), wait, &p.m)
+		err = s.answer(p, wait)
 	}
 	return err
 }
@@ -69,6 +68,7 @@ func (in *inbound) reply(result any, err error) {
 	p := answers.get()
 	defer answers.put(p)
 	in.fillAnswer(p)
+	p.joint = in.joint
 	p.m.Meta, p.m.Codec = in.replyMeta, in.codec
 	p.value, p.m.Status = result, in.statusOf(err)
 	p.m.Filters = in.m.Filters
@@ -78,7 +78,7 @@ func (in *inbound) reply(result any, err error) {
 			p.m.Codec = in.replyCodec()
 		}
 	}
-	in.sent(in.session.writeReply(p, in.hooks(), in.session.e.limits.ReplyTime))
+	in.session.sent(in.method, in.session.writeReply(p, in.hooks(), in.session.e.limits.ReplyTime))
 }
 
 // timeOut answers 408 while the handler may still run and set metadata.
@@ -89,7 +89,7 @@ func (in *inbound) timeOut() {
 	var p passage
 	in.fillAnswer(&p)
 	p.m.Status, p.m.Filters = status.New(status.HandleTimeout, ""), in.m.Filters
-	in.sent(in.session.writeReply(&p, in.hooks(), in.session.e.limits.ReplyTime))
+	in.session.sent(in.method, in.session.writeReply(&p, in.hooks(), in.session.e.limits.ReplyTime))
 }
 
 func (in *inbound) fillAnswer(p *passage) {

@@ -20,10 +20,11 @@ type route struct {
 	req     reflect.Type
 	res     reflect.Type // nil for a push
 	ordered bool
-	inline  bool // runs on the reader's goroutine
+	inline  bool // always runs on the reader's goroutine
 	timeout time.Duration
 	limit   int64
 	active  atomic.Int64
+	pace    pace
 	own     []Plugin // of the route alone
 	hooks   *hooks   // of all plugins that it is concerned by
 }
@@ -141,5 +142,7 @@ func newRoute(method string, push bool, opts []RouteOption) *route {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	return &route{method: method, push: push, ordered: o.ordered, inline: o.inline, timeout: o.timeout, limit: int64(o.limit), own: o.plugins}
+	r := &route{method: method, push: push, ordered: o.ordered, inline: o.inline, timeout: o.timeout, limit: int64(o.limit), own: o.plugins}
+	r.pace.add(unknownPace, 1)
+	return r
 }

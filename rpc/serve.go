@@ -13,7 +13,8 @@ import (
 
 // serve reads until the connection ends. It is the session's own goroutine.
 func (s *Session) serve() {
-	defer s.over()
+	s.reading = &reading{s: s}
+	defer s.readEnds(s.reading)
 	err := s.setUp()
 	if s.ready != nil {
 		s.refusal = err
@@ -41,9 +42,24 @@ func (s *Session) refuseSetUp(err error) {
 	s.end(err)
 }
 
-// readAll reads until the connection ends.
+// readOn is serve for who relieves a reader.
+func (s *Session) readOn() {
+	defer s.readEnds(s.reading)
+	s.readAll()
+}
+
+// readEnds ends the session with its reader, unless another one reads on.
+func (s *Session) readEnds(r *reading) {
+	if !r.passed() {
+		r.state.Store(passedOn) // nobody needs to watch it
+		s.over()
+	}
+}
+
+// readAll reads until the connection ends or another goroutine reads on.
 func (s *Session) readAll() {
 	var m message.Message
+	r := s.reading
 	for {
 		m.Reset()
 		if err := s.e.hooks.runBeforeReadHeader(earlyCtx{s}); err != nil {
@@ -54,6 +70,12 @@ func (s *Session) readAll() {
 		err := s.read.next(&m)
 		if err == nil {
 			err = s.dispatch(&m)
+		}
+		if r.passed() {
+			return
+		}
+		if err != nil || m.Last {
+			s.release()
 		}
 		switch {
 		case err != nil && m.Refusal != nil && m.Type == message.Call:

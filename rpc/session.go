@@ -27,6 +27,7 @@ type Session struct {
 	read   messageReader
 	enc    encoder
 	out    writer
+	joint  joint
 	calls  pending // ours, that wait for replies
 
 	running running // the peer's, that handlers work on
@@ -34,7 +35,8 @@ type Session struct {
 	lastIn  atomic.Int32
 	heard   stamp
 	said    stamp
-	holds   bool // replies wait until the reader has to; the reader's own
+	reading *reading // the reader's own, as is holds
+	holds   bool     // replies wait until the reader has to
 
 	life  life
 	work  work
@@ -94,6 +96,7 @@ func newSession(e *Endpoint, conn net.Conn, dialed bool, watch watcher) *Session
 		bufs: &e.bufs, busy: func() bool { return s.work.n.Load() > 1 },
 		fail: s.end, ended: s.closeWrite, said: &s.said,
 	}
+	s.joint = joint{enc: &s.enc, bufs: &e.bufs}
 	s.setUpProto()
 	return s
 }

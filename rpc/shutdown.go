@@ -133,8 +133,11 @@ func (e *Endpoint) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), e.limits.CloseTime)
 	defer cancel()
 	err := errors.Join(e.group.Wait(ctx), e.workers.stop(ctx))
-	if err != nil {
-		return fmt.Errorf("cannot close endpoint %s: %w", e.config.Name, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if n := e.running.Load(); n > 0 {
+		err = fmt.Errorf("%d handlers still run: %w", n, err)
+	}
+	return fmt.Errorf("cannot close endpoint %s: %w", e.config.Name, err)
 }

@@ -154,6 +154,6 @@ func (w *workers) stop(ctx context.Context) error {
 	case <-ctx.Done():
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return fmt.Errorf("%d handlers still run: %w", w.count, context.Cause(ctx))
+		return fmt.Errorf("%d workers still run: %w", w.count, context.Cause(ctx))
 	}
 }

@@ -34,7 +34,6 @@ type writer struct {
 	writing   bool          // somebody carries the batch
 	err       error         // set: nothing more is taken
 	finishing bool          // nothing more is taken, the rest is written
-	held      bool          // frames wait until release
 	room      chan struct{} // closed when the queue was taken; nil while nobody waits
 }
 
@@ -108,35 +107,9 @@ func (w *writer) add(frame *buffer) (drive bool) {
 	} else {
 		w.queue = append(w.queue, frame) // no copy: it begins a batch of its own
 	}
-	if w.held && w.queued < min(mostHeld, w.most/2) {
-		return false
-	}
 	drive = !w.writing
 	w.writing = true
 	return drive
-}
-
-// mostHeld is how many bytes hold keeps back before they are written all the same.
-const mostHeld = 64 << 10
-
-// hold lets frames wait until release, so that the replies to all that came with one
-// read leave with one write.
-func (w *writer) hold() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.held = true
-}
-
-// release writes what hold has kept back.
-func (w *writer) release() {
-	w.mu.Lock()
-	w.held = false
-	drive := w.queued > 0 && !w.writing
-	w.writing = w.writing || drive
-	w.mu.Unlock()
-	if drive {
-		w.drive()
-	}
 }
 
 // admit waits for room. It is called with the lock held and returns with it.
@@ -313,15 +286,10 @@ func (w *writer) finish() {
 	w.mu.Lock()
 	first := !w.finishing
 	w.finishing = true
-	drive := w.queued > 0 && !w.writing // it was held
-	w.writing = w.writing || drive
 	now := first && !w.writing && w.err == nil
 	w.makeRoom()
 	w.mu.Unlock()
-	switch {
-	case drive:
-		w.drive()
-	case now:
+	if now {
 		w.ended()
 	}
 }

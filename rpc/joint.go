@@ -1,0 +1,106 @@
+package rpc
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/dserver/dserver/rpc/message"
+	"github.com/dserver/dserver/rpc/status"
+)
+
+// joint puts the replies of handlers that the reader runs into one batch, so that the
+// replies to all that came with one read leave with one write.
+type joint struct {
+	enc  *encoder
+	bufs *bufferPool
+
+	// The reader alone begins and ends, but a handler that it has run may reply when
+	// another goroutine is the reader.
+	mu    sync.Mutex
+	on    bool
+	batch *buffer
+}
+
+// mostJoint is how many bytes of replies are kept back before they are written all the
+// same.
+const mostJoint = 64 << 10
+
+// begin lets replies wait.
+func (j *joint) begin() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.on = true
+}
+
+// end gives what waits; nil is nothing.
+func (j *joint) end() *buffer {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.on = false
+	return j.take()
+}
+
+func (j *joint) take() *buffer {
+	batch := j.batch
+	j.batch = nil
+	return batch
+}
+
+// add puts m with those that wait, unless none do now. What it gives has to be written
+// at once.
+func (j *joint) add(m *message.Message) (added bool, full *buffer, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.on || j.enc.framer == nil {
+		return false, nil, nil
+	}
+	room := len(m.Body) + frameRoom
+	if j.batch == nil {
+		j.batch = j.bufs.get(room)
+	} else {
+		j.batch = j.bufs.grow(j.batch, len(j.batch.b)+room)
+	}
+	if j.batch.b, err = j.enc.append(j.batch.b, m); err != nil {
+		return true, nil, status.Newf(status.WriteFailed, "%w", err)
+	}
+	if len(j.batch.b) >= mostJoint {
+		full = j.take()
+	}
+	return true, full, nil
+}
+
+// hold lets replies wait for those of the other messages that have come already. It is
+// work of the session, which does not end before release.
+func (s *Session) hold() {
+	if !s.holds {
+		s.holds = true
+		s.work.add()
+		s.joint.begin()
+	}
+}
+
+// release comes before the reader waits.
+func (s *Session) release() {
+	if !s.holds {
+		return
+	}
+	s.holds = false
+	if batch := s.joint.end(); batch != nil {
+		s.sent("several", writeEnded(s.out.write(context.Background(), s.e.limits.ReplyTime, batch)))
+	}
+	s.work.done()
+}
+
+// answer sends a reply, together with others if it may be.
+func (s *Session) answer(p *passage, wait time.Duration) error {
+	if p.joint {
+		if added, full, err := s.joint.add(&p.m); added {
+			if err == nil && full != nil {
+				err = writeEnded(s.out.write(context.Background(), wait, full))
+			}
+			return err
+		}
+	}
+	return s.send(context.Background(), wait, &p.m)
+}

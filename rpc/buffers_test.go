@@ -78,7 +78,7 @@ func TestLargeBodiesAreKeptWhereTheyLie(t *testing.T) {
 	s := &Session{e: new(Endpoint), read: &frameReader{large: largeReader{frame: frame}}}
 	p := passage{session: s}
 	p.m.Body = frame.b[100:]
-	if p.keepBody(s); p.memory != frame || &p.m.Body[0] != &frame.b[100] {
+	if p.keepBody(s, false); p.memory != frame || &p.m.Body[0] != &frame.b[100] {
 		t.Error("it was copied")
 	}
 }

@@ -37,6 +37,7 @@ func (s *Session) call(ctx context.Context, c *call, method string, req, res any
 	}
 	c.begin(ctx, s, message.Call, method, req)
 	c.started = s.heard.now()
+	_, c.bytes = res.(*[]byte)
 	if err := s.begin(); err != nil {
 		return err
 	}
@@ -292,7 +293,7 @@ func (s *Session) decodeReply(p *passage, res any) error {
 	if err := s.e.hooks.runBeforeReadReplyBody(p); err != nil {
 		return asStatus(status.BadMessage, err)
 	}
-	err := s.e.decode(p.m.Codec, p.m.Body, res)
+	err := p.decodeBody(res)
 	p.dropBody()
 	p.value = res
 	if err != nil {

@@ -38,13 +38,14 @@ type Context interface {
 var _ Context = (*inbound)(nil)
 
 func (in *inbound) Meta(key string) string    { return in.m.Meta.Value(key) }
-func (in *inbound) SetMeta(key, value string) { in.replyMeta.Set(key, value) }
-func (in *inbound) SetCodec(id byte)          { in.codec = id }
+func (in *inbound) SetMeta(key, value string) { in.more().meta.Set(key, value) }
+func (in *inbound) SetCodec(id byte)          { in.more().codec = id }
 
 func (in *inbound) AddFilter(id byte) error {
 	if _, ok := in.session.e.filters.Lookup(id); !ok {
 		return fmt.Errorf("cannot add filter %q: it is not registered", id)
 	}
-	in.added = append(in.added, id)
+	more := in.more()
+	more.filters = append(more.filters, id)
 	return nil
 }

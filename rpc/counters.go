@@ -37,7 +37,7 @@ func (e *Endpoint) Stats() Stats {
 	e.mu.Unlock()
 	return Stats{
 		Sessions:      sessions,
-		Handlers:      int(e.running.Load()),
+		Handlers:      int(e.handlers.n.Load()),
 		Handled:       e.counters.handled.Load(),
 		LateReplies:   e.counters.lateReplies.Load(),
 		DroppedPushes: e.counters.droppedPushes.Load(),

@@ -88,7 +88,7 @@ func (s *Session) dispatchReply(m *message.Message) {
 	c.reply.m.Meta = m.Meta.Clone()
 	c.reply.m.Filters = nil
 	c.reply.session = s
-	c.reply.keepBody(s)
+	c.reply.keepBody(s, c.bytes)
 	c.done <- struct{}{}
 }
 
@@ -114,14 +114,13 @@ func (s *Session) accept(in *inbound) *status.Status {
 		return status.New(status.Overloaded, "the session is closing").WithRetry()
 	}
 	in.size = len(in.m.Body)
-	if bound := s.e.admit(s, r, in.size); bound != "" {
+	in.started = s.heard.last() // the read that it came with
+	if bound := s.e.admit(in); bound != "" {
 		s.work.done()
 		return status.New(status.Overloaded, bound).WithRetry()
 	}
-	s.e.handlers.add()
 	inOrder := r.ordered || s.traits.InOrder
 	in.keep(r.inline && !inOrder)
-	s.running.add(in)
 	in.watch()
 	switch {
 	case inOrder:
@@ -143,11 +142,10 @@ func (s *Session) accept(in *inbound) *status.Status {
 // keep copies out of the reader's buffer what the handler needs; one that runs inline is
 // done with the body before the reader goes on.
 func (in *inbound) keep(inline bool) {
-	in.started = in.session.heard.last() // the read that it came with
 	s := in.session
 	in.m.Filters = bytes.Clone(in.m.Filters)
 	if !inline {
-		in.keepBody(s)
+		in.keepBody(s, in.route.bytes)
 	}
 	timeout := in.route.timeout
 	if timeout == 0 {
@@ -165,7 +163,7 @@ func (in *inbound) keep(inline bool) {
 		parent = s.e.group.Context()
 	}
 	if timeout > 0 {
-		in.Context, in.cancel = context.WithTimeout(parent, timeout)
+		in.Context, in.more().cancel = context.WithTimeout(parent, timeout)
 	} else {
 		in.lazy.parent = parent
 		in.Context = &in.lazy

@@ -33,7 +33,6 @@ type Endpoint struct {
 	answers passagePool
 
 	handlers     work         // that run
-	running      atomic.Int64 // handlers, as admitted
 	requestBytes atomic.Int64 // that they hold
 	counters     counters
 	warns        thrift

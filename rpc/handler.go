@@ -16,10 +16,10 @@ func (in *inbound) push() bool { return in.m.Type == message.Push }
 // watch sees to it that a caller gets its 408 at the deadline even if the
 // handler goes on.
 func (in *inbound) watch() {
-	if _, limited := in.Deadline(); !limited || in.push() {
+	if in.extra == nil || in.push() {
 		return
 	}
-	in.unwatch = context.AfterFunc(in.Context, func() {
+	in.extra.unwatch = context.AfterFunc(in.Context, func() {
 		if errors.Is(in.Err(), context.DeadlineExceeded) {
 			in.session.e.workers.run(in.timeOut)
 		}
@@ -28,12 +28,13 @@ func (in *inbound) watch() {
 
 // run is the whole life of a handler call.
 func (in *inbound) run() {
-	defer in.finish()
-	if in.failure = in.Err(); in.failure != nil {
+	err := in.Err()
+	defer func() { in.finish(err) }()
+	if err != nil {
 		return // too late to start
 	}
-	result, err := in.invoke()
-	in.failure = err
+	var result any
+	result, err = in.invoke()
 	if !in.push() {
 		in.reply(result, err)
 		return
@@ -46,22 +47,20 @@ func (in *inbound) run() {
 	}
 }
 
-func (in *inbound) finish() {
-	if in.unwatch != nil {
-		in.unwatch()
-	}
-	// A CALL that was not answered by now had no time or nobody who waits.
-	if !in.push() && errors.Is(in.Err(), context.DeadlineExceeded) {
-		in.timeOut()
+func (in *inbound) finish(failure error) {
+	if x := in.extra; x != nil && x.unwatch != nil {
+		x.unwatch()
+		// A CALL that was not answered by now had no time or nobody who waits.
+		if errors.Is(in.Err(), context.DeadlineExceeded) {
+			in.timeOut()
+		}
 	}
 	in.endContext()
-	in.end(in.failure)
+	in.end(failure)
 	in.dropBody()
 	s := in.session
-	s.running.remove(in)
-	s.e.release(s, in.route, in.size)
 	s.e.counters.handled.Add(1)
-	s.e.handlers.done()
+	s.e.release(in)
 	s.work.done()
 }
 
@@ -106,7 +105,7 @@ func (in *inbound) decode(target any) error {
 	if err != nil {
 		return err
 	}
-	err = in.session.e.decode(in.m.Codec, in.m.Body, target)
+	err = in.decodeBody(target)
 	in.dropBody()
 	if err != nil {
 		return &decodeError{err}
@@ -135,8 +134,8 @@ func (in *inbound) abandon() {
 }
 
 func (in *inbound) endContext() {
-	if in.cancel != nil {
-		in.cancel()
+	if x := in.extra; x != nil && x.cancel != nil {
+		x.cancel()
 	} else {
 		in.lazy.end()
 	}

@@ -14,23 +14,35 @@ import (
 // inbound is one CALL or PUSH of the peer while a handler works on it; the
 // handler sees it as its Context.
 type inbound struct {
-	passage                    // its Filters are those of every reply
-	lazy    lazyContext        // its Context, unless it has a deadline
-	cancel  context.CancelFunc // of that one; nil without
-	route   *route
-	started time.Duration // by the clock of the session's heard
-	size    int           // of the body, as counted by the endpoint
-	bytes   []byte        // a request or a result of that type
-
-	replyMeta message.Meta // as the handler has set it
-	codec     byte         // of a result, if the handler chooses one
-	timed     bool         // it is looked at how long the handler takes
-	added     []byte       // filters of a result besides those of the request
-	answered  atomic.Bool  // who sets it sends the reply
-	failure   error        // of the handler or of a hook
-	unwatch   func() bool
+	passage              // its Filters are those of every reply
+	lazy     lazyContext // its Context, unless it has a deadline
+	route    *route
+	started  time.Duration // by the clock of the session's heard
+	size     int           // of the body, as counted by the endpoint
+	bytes    []byte        // a request or a result of that type
+	answered atomic.Bool   // who sets it sends the reply
+	timed    bool          // it is looked at how long the handler takes
+	extra    *extra        // what most do not have
 
 	newer, older *inbound // of those that run
+}
+
+// extra is what few messages need while a handler works on them.
+type extra struct {
+	cancel  context.CancelFunc // of a Context with a deadline; nil without
+	unwatch func() bool        // nobody need look at that deadline any more; nil if nobody does
+
+	meta    message.Meta // of the reply
+	codec   byte         // of the result, if the handler chooses one
+	filters []byte       // of the result besides those of the request
+}
+
+// more makes the extra of a message. Who only looks at it gets an empty one.
+func (in *inbound) more() *extra {
+	if in.extra == nil {
+		in.extra = new(extra)
+	}
+	return in.extra
 }
 
 // parseTimeout reads the caller's patience. What is no positive number of
@@ -49,19 +61,21 @@ func parseTimeout(text string) (time.Duration, bool) {
 
 // running holds what the handlers of a session work on.
 type running struct {
-	count atomic.Int64
-
 	mu     sync.Mutex
+	count  int
 	newest *inbound // a list: every call is put in and out, few are ever looked for
 }
 
-func (r *running) add(in *inbound) {
+// add gives how many there are now.
+func (r *running) add(in *inbound) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if in.older = r.newest; in.older != nil {
 		in.older.newer = in
 	}
 	r.newest = in
+	r.count++
+	return r.count
 }
 
 func (r *running) remove(in *inbound) {
@@ -76,6 +90,7 @@ func (r *running) remove(in *inbound) {
 		r.newest = in.older
 	}
 	in.newer, in.older = nil, nil
+	r.count--
 }
 
 // lookup gives the newest if a peer uses a number twice at once.
@@ -102,32 +117,48 @@ func (r *running) list() []*inbound {
 }
 
 // admit counts a handler in and gives "", or names the bound that is reached.
-func (e *Endpoint) admit(s *Session, r *route, size int) string {
+func (e *Endpoint) admit(in *inbound) string {
+	s, r := in.session, in.route
+	inSession, inEndpoint := s.running.add(in), int(e.handlers.add())
+	bytes, inRoute := int(e.requestBytes.Add(int64(in.size))), r.enter()
 	var reached string
-	now := [...]int64{s.running.count.Add(1), e.running.Add(1), e.requestBytes.Add(int64(size)), r.active.Add(1)}
 	switch {
-	case above(now[0], e.limits.SessionHandlers):
+	case above(inSession, e.limits.SessionHandlers):
 		reached = "too many calls of this session run"
-	case above(now[1], e.limits.EndpointHandlers):
+	case above(inEndpoint, e.limits.EndpointHandlers):
 		reached = "too many calls run"
-	case above(now[2], max(e.limits.RequestBytes, size)):
+	case above(bytes, max(e.limits.RequestBytes, in.size)):
 		reached = "running calls hold too much memory"
-	case r.limit > 0 && now[3] > r.limit:
+	case above(inRoute, r.limit):
 		reached = "too many calls of this method run"
 	default:
 		return ""
 	}
-	e.release(s, r, size)
+	e.release(in)
 	return reached
 }
 
 // above tells whether a count is above a bound, of which 0 is none.
-func above(count int64, most int) bool { return most > 0 && count > int64(most) }
+func above(count, most int) bool { return most > 0 && count > most }
 
 // release undoes admit.
-func (e *Endpoint) release(s *Session, r *route, size int) {
-	s.running.count.Add(-1)
-	e.running.Add(-1)
-	e.requestBytes.Add(-int64(size))
-	r.active.Add(-1)
+func (e *Endpoint) release(in *inbound) {
+	in.session.running.remove(in)
+	e.requestBytes.Add(-int64(in.size))
+	in.route.leave()
+	e.handlers.done()
+}
+
+// enter counts a handler of a route that has a limit and gives how many there are now.
+func (r *route) enter() int {
+	if r.limit == 0 {
+		return 0
+	}
+	return int(r.active.Add(1))
+}
+
+func (r *route) leave() {
+	if r.limit != 0 {
+		r.active.Add(-1)
+	}
 }

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -11,10 +10,13 @@ import (
 // so it costs nothing before somebody does.
 type lazyContext struct {
 	parent context.Context
+	asked  atomic.Pointer[askedContext] // nil until somebody asks
 	ended  atomic.Bool
+}
 
-	mu     sync.Mutex
-	ctx    context.Context // nil until it is asked for
+// askedContext is what context.WithCancel gave.
+type askedContext struct {
+	context.Context
 	cancel context.CancelFunc
 }
 
@@ -22,24 +24,26 @@ var _ context.Context = (*lazyContext)(nil)
 
 // real is what context.WithCancel would have given from the start.
 func (c *lazyContext) real() context.Context {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ctx == nil {
-		c.ctx, c.cancel = context.WithCancel(c.parent)
-		if c.ended.Load() {
-			c.cancel()
-		}
+	if asked := c.asked.Load(); asked != nil {
+		return asked.Context
 	}
-	return c.ctx
+	asked := new(askedContext)
+	asked.Context, asked.cancel = context.WithCancel(c.parent)
+	if !c.asked.CompareAndSwap(nil, asked) {
+		asked.cancel()
+		return c.asked.Load().Context
+	}
+	if c.ended.Load() {
+		asked.cancel()
+	}
+	return asked.Context
 }
 
 // end cancels.
 func (c *lazyContext) end() {
 	c.ended.Store(true)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.cancel != nil {
-		c.cancel()
+	if asked := c.asked.Load(); asked != nil {
+		asked.cancel()
 	}
 }
 

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,7 @@ type passage struct {
 	value   any             // the body as a Go value
 	memory  *buffer         // what the body is in, if that is to be used again
 	request *passage        // of a REPLY that has the exchange of its CALL
+	own     bool            // the body is in memory that is nobody else's
 	joint   bool            // the REPLY may wait for others
 	shared  atomic.Pointer[exchange]
 }
@@ -38,7 +40,7 @@ func (p *passage) Status() *status.Status  { return p.m.Status }
 func (p *passage) Body() any               { return p.value }
 func (p *passage) SetBody(v any)           { p.value = v }
 func (p *passage) Raw() []byte             { return p.m.Body }
-func (p *passage) SetRaw(b []byte)         { p.m.Body = b }
+func (p *passage) SetRaw(b []byte)         { p.m.Body, p.own = b, false }
 
 func (p *passage) SetMethod(method string) { p.method, p.m.Method = method, method }
 
@@ -58,13 +60,26 @@ func (p *passage) encode() (err error) {
 	return err
 }
 
+// decodeBody fills target from the body, and keeps nothing of that but what is its own.
+func (p *passage) decodeBody(target any) error {
+	if v, ok := target.(*[]byte); ok && p.own {
+		*v = p.m.Body
+		return nil
+	}
+	return p.session.e.decode(p.m.Codec, p.m.Body, target)
+}
+
 // keepBody takes the body of a message that was read just now, as long as it lies in the
-// reader's buffer.
-func (p *passage) keepBody(s *Session) {
+// reader's buffer: into memory that can become bytes of who gets it, if he wants bytes.
+func (p *passage) keepBody(s *Session, asBytes bool) {
 	if len(p.m.Body) == 0 {
 		return
 	}
 	if p.memory = s.read.detach(p.m.Body); p.memory != nil {
+		return
+	}
+	if asBytes {
+		p.m.Body, p.own = bytes.Clone(p.m.Body), true
 		return
 	}
 	p.memory = s.e.bufs.get(len(p.m.Body))
@@ -74,7 +89,7 @@ func (p *passage) keepBody(s *Session) {
 
 // dropBody is for who has written or decoded it, or does not want it.
 func (p *passage) dropBody() {
-	p.m.Body = nil
+	p.m.Body, p.own = nil, false
 	if p.memory != nil {
 		p.session.e.bufs.put(p.memory)
 		p.memory = nil

@@ -31,6 +31,7 @@ type call struct {
 	passage
 	options callOptions
 	started time.Duration  // by the clock of the session's heard
+	bytes   bool           // the caller wants the body as it is
 	done    chan struct{}  // gets one value when the reply or err is set
 	reply   passage        // its Body is the call's own
 	err     *status.Status // why there will be no reply

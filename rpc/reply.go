@@ -69,14 +69,16 @@ func (in *inbound) reply(result any, err error) {
 	defer answers.put(p)
 	in.fillAnswer(p)
 	p.joint = in.joint
-	p.m.Meta, p.m.Codec = in.replyMeta, in.codec
 	p.value, p.m.Status = result, in.statusOf(err)
 	p.m.Filters = in.m.Filters
-	if p.m.Status == nil {
-		p.m.Filters = slices.Concat(in.m.Filters, in.added)
-		if p.m.Codec == 0 || in.session.traits.Codec != 0 {
-			p.m.Codec = in.replyCodec()
+	if x := in.extra; x != nil {
+		p.m.Meta, p.m.Codec = x.meta, x.codec
+		if p.m.Status == nil {
+			p.m.Filters = slices.Concat(in.m.Filters, x.filters)
 		}
+	}
+	if p.m.Status == nil && (p.m.Codec == 0 || in.session.traits.Codec != 0) {
+		p.m.Codec = in.replyCodec()
 	}
 	in.session.sent(in.method, in.session.writeReply(p, in.hooks(), in.session.e.limits.ReplyTime))
 }

@@ -18,11 +18,12 @@ type route struct {
 	push    bool
 	handle  func(in *inbound) (any, error)
 	req     reflect.Type
+	bytes   bool         // req is []byte
 	res     reflect.Type // nil for a push
 	ordered bool
 	inline  bool // always runs on the reader's goroutine
 	timeout time.Duration
-	limit   int64
+	limit   int // of those that run at once; 0 is none
 	active  atomic.Int64
 	pace    pace
 	own     []Plugin // of the route alone
@@ -57,6 +58,9 @@ func (r *router) lookup(push bool, method string) *route {
 
 // add registers all routes or none.
 func (r *router) add(routes []*route) error {
+	for _, n := range routes {
+		n.takeBytes()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	tables := map[bool]map[string]*route{false: r.clone(false), true: r.clone(true)}
@@ -137,12 +141,15 @@ func (e *Endpoint) Routes() []Route {
 }
 
 // newRoute applies the options.
+// takeBytes notes whether the handler takes the body as it is.
+func (r *route) takeBytes() { r.bytes = r.req == reflect.TypeFor[[]byte]() }
+
 func newRoute(method string, push bool, opts []RouteOption) *route {
 	var o routeOptions
 	for _, opt := range opts {
 		opt(&o)
 	}
-	r := &route{method: method, push: push, ordered: o.ordered, inline: o.inline, timeout: o.timeout, limit: int64(o.limit), own: o.plugins}
+	r := &route{method: method, push: push, ordered: o.ordered, inline: o.inline, timeout: o.timeout, limit: o.limit, own: o.plugins}
 	r.pace.add(unknownPace, 1)
 	return r
 }

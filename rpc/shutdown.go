@@ -136,7 +136,7 @@ func (e *Endpoint) close() error {
 	if err == nil {
 		return nil
 	}
-	if n := e.running.Load(); n > 0 {
+	if n := e.handlers.n.Load(); n > 0 {
 		err = fmt.Errorf("%d handlers still run: %w", n, err)
 	}
 	return fmt.Errorf("cannot close endpoint %s: %w", e.config.Name, err)

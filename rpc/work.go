@@ -15,7 +15,7 @@ type work struct {
 	idle    chan struct{} // closed at the next fall to 0
 }
 
-func (w *work) add() { w.n.Add(1) }
+func (w *work) add() int64 { return w.n.Add(1) }
 
 func (w *work) done() {
 	if w.n.Add(-1) > 0 {

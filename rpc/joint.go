@@ -9,8 +9,8 @@ import (
 	"github.com/dserver/dserver/rpc/status"
 )
 
-// joint puts the replies of handlers that the reader runs into one batch, so that the
-// replies to all that came with one read leave with one write.
+// joint puts the replies of handlers that the reader runs into batches, so that the
+// replies to what came with one read leave with few writes.
 type joint struct {
 	enc  *encoder
 	bufs *bufferPool
@@ -20,11 +20,14 @@ type joint struct {
 	mu    sync.Mutex
 	on    bool
 	batch *buffer
+	count int // of its replies
 }
 
-// mostJoint is how many bytes of replies are kept back before they are written all the
-// same.
-const mostJoint = 64 << 10
+
+// mostJoint is how many replies leave with one write. That is enough to make the write
+// cheap for each, and so few that the peer has something to do while the others are made:
+// with more of them the two sides wait for each other in turn.
+const mostJoint = 8
 
 // begin lets replies wait.
 func (j *joint) begin() {
@@ -43,7 +46,7 @@ func (j *joint) end() *buffer {
 
 func (j *joint) take() *buffer {
 	batch := j.batch
-	j.batch = nil
+	j.batch, j.count = nil, 0
 	return batch
 }
 
@@ -64,7 +67,7 @@ func (j *joint) add(m *message.Message) (added bool, full *buffer, err error) {
 	if j.batch.b, err = j.enc.append(j.batch.b, m); err != nil {
 		return true, nil, status.Newf(status.WriteFailed, "%w", err)
 	}
-	if len(j.batch.b) >= mostJoint {
+	if j.count++; j.count >= mostJoint || len(j.batch.b) >= maxBatch {
 		full = j.take()
 	}
 	return true, full, nil

@@ -17,7 +17,7 @@ import (
 const (
 	// reliefTime is how often it is looked whether a reader is late; one that is has
 	// been so for at most twice as long.
-	reliefTime = 2 * time.Millisecond
+	reliefTime = 5 * time.Millisecond
 	// watchedFor is how many looks a reader is watched that runs no handlers.
 	watchedFor = 10
 

@@ -93,7 +93,7 @@ func (s *Session) await(ctx context.Context, c *call) error {
 // takeBack ends a call that has no reply. It returns false when somebody else was
 // ending it, and has.
 func (s *Session) takeBack(c *call) bool {
-	if s.calls.take(c.m.Seq) != nil {
+	if taken, _ := s.calls.take(c.m.Seq); taken != nil {
 		return true
 	}
 	<-c.done

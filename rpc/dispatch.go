@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 
 	"github.com/dserver/dserver/rpc/message"
@@ -79,7 +80,7 @@ func (s *Session) dispatchReply(m *message.Message) {
 	if m.Status != nil && m.Status.Retry {
 		s.peer.MarkOurs()
 	}
-	c := s.calls.take(m.Seq)
+	c, others := s.calls.take(m.Seq)
 	if c == nil {
 		s.e.counters.lateReplies.Add(1)
 		return
@@ -90,6 +91,9 @@ func (s *Session) dispatchReply(m *message.Message) {
 	c.reply.session = s
 	c.reply.keepBody(s, c.bytes)
 	c.done <- struct{}{}
+	if others == 0 && s.came == 1 {
+		runtime.Gosched() // nothing more will come before the caller, who is alone, has gone on
+	}
 }
 
 func unknownRoute(method string) *status.Status {

@@ -23,7 +23,6 @@ type joint struct {
 	count int // of its replies
 }
 
-
 // mostJoint is how many replies leave with one write. That is enough to make the write
 // cheap for each, and so few that the peer has something to do while the others are made:
 // with more of them the two sides wait for each other in turn.

@@ -113,23 +113,23 @@ func (p *pending) begun() bool {
 	return p.last != 0
 }
 
-// take removes the call; whoever gets it, not nil, decides how it ends.
-func (p *pending) take(seq int32) *call {
+// take removes the call; whoever gets it, not nil, decides how it ends. others is how
+// many wait still.
+func (p *pending) take(seq int32) (c *call, others int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.slots) == 0 {
-		return nil
+		return nil, 0
 	}
 	slot := p.slot(seq)
-	c := *slot
-	if c == nil || c.m.Seq != seq {
-		return nil
+	if c = *slot; c == nil || c.m.Seq != seq {
+		return nil, p.count
 	}
 	*slot = nil
 	if p.count--; p.count == 0 && len(p.slots) > keptSlots {
 		p.slots = nil
 	}
-	return c
+	return c, p.count
 }
 
 // fail ends all calls, and with final all later ones too. unsent tells of a

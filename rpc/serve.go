@@ -68,6 +68,7 @@ func (s *Session) readAll() {
 			return
 		}
 		err := s.read.next(&m)
+		s.came++
 		if err == nil {
 			err = s.dispatch(&m)
 		}
@@ -94,6 +95,12 @@ func (s *Session) readAll() {
 			return
 		}
 	}
+}
+
+// beforeRead comes when the reader is about to wait.
+func (s *Session) beforeRead() {
+	s.came = 0
+	s.release()
 }
 
 // finish ends the session in order, when what runs has been answered, and ignores

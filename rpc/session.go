@@ -35,8 +35,9 @@ type Session struct {
 	lastIn  atomic.Int32
 	heard   stamp
 	said    stamp
-	reading *reading // the reader's own, as is holds
+	reading *reading // the reader's own, as are holds and came
 	holds   bool     // replies wait until the reader has to
+	came    int      // messages that were read since it last had to
 
 	life  life
 	work  work
@@ -111,7 +112,7 @@ func (s *Session) setUpProto() {
 	if s.ready != nil {
 		stream.Filters = s.e.filters.Gated(func() bool { return s.life.stage() != early })
 	}
-	conn := patientConn{Conn: s.conn, patience: limits.FrameTime, heard: &s.heard, idle: s.release}
+	conn := patientConn{Conn: s.conn, patience: limits.FrameTime, heard: &s.heard, idle: s.beforeRead}
 	buffered := new(bufio.Reader)
 	memory := s.enc.useMemory()
 	stream.Reader, stream.Writer, stream.Interim = buffered, memory, s.interim

@@ -111,12 +111,12 @@ func TestPendingIsLikeAMap(t *testing.T) {
 		seq := open[i]
 		open[i] = open[len(open)-1]
 		open = open[:len(open)-1]
-		if got := p.take(seq); got != model[seq] {
-			t.Fatalf("number %d is %p, want %p", seq, got, model[seq])
+		if got, others := p.take(seq); got != model[seq] || others != len(model)-1 {
+			t.Fatalf("number %d is %p, want %p; %d others of %d", seq, got, model[seq], others, len(model)-1)
 		}
 		delete(model, seq)
 		for _, none := range []int32{seq, seq + 1<<20, p.last + 1} {
-			if got := p.take(none); got != nil && model[none] != got {
+			if got, _ := p.take(none); got != nil && model[none] != got {
 				t.Fatalf("number %d is there", none)
 			} else if got != nil {
 				t.Fatalf("number %d was taken by mistake", none)

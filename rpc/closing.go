@@ -180,7 +180,7 @@ func (r *CutError) add(s *Session) {
 		})
 	}
 	for _, in := range s.running.list() {
-		note(in.method, in.m.Seq, true, in.started)
+		note(in.method, in.seq, true, in.started)
 	}
 	for _, c := range s.calls.list() {
 		note(c.method, c.seq, false, c.started)

@@ -3,6 +3,10 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/dserver/dserver/rpc/message"
 )
@@ -10,8 +14,7 @@ import (
 // Context is what a handler gets. As a context.Context it ends when the handler
 // has returned, at the caller's deadline, when the caller cancels, and with the
 // session; that of a PUSH does not end with its session, only with the endpoint.
-// It may be used from other goroutines; SetMeta, SetCodec and AddFilter must not be
-// called by two at once.
+// It may be used from other goroutines, and kept.
 type Context interface {
 	context.Context
 	// Session is where the message came from; the handler may call back on it.
@@ -24,7 +27,8 @@ type Context interface {
 	Metadata() *message.Meta
 	// Codec is that of the message's body.
 	Codec() byte
-	// SetMeta adds metadata to the reply.
+	// SetMeta adds metadata to the reply. Like SetCodec and AddFilter it does nothing when
+	// the handler has returned.
 	SetMeta(key, value string)
 	// SetCodec chooses the codec of the result. Without it that is what the caller asked
 	// for, else that of the request. A result of bytes goes out as it is, said to be of
@@ -35,17 +39,113 @@ type Context interface {
 	AddFilter(id byte) error
 }
 
-var _ Context = (*inbound)(nil)
+// handlerContext is the Context of one message. A handler may keep it for as long as it
+// likes: what it has of its own stays, and the message, whose memory is used again, is
+// let go when the handler has returned.
+type handlerContext struct {
+	session *Session
+	method  string
+	meta    message.Meta
+	codec   byte
+	asked   atomic.Bool             // somebody has or had the message from here: it is not used again
+	message atomic.Pointer[inbound] // nil when the message has been let go
 
-func (in *inbound) Meta(key string) string    { return in.m.Meta.Value(key) }
-func (in *inbound) SetMeta(key, value string) { in.more().meta.Set(key, value) }
-func (in *inbound) SetCodec(id byte)          { in.more().codec = id }
+	mu      sync.Mutex
+	replied bool
+	wishes  *wishes // nil as long as there are none
+}
 
-func (in *inbound) AddFilter(id byte) error {
-	if _, ok := in.session.e.filters.Lookup(id); !ok {
+var _ Context = (*handlerContext)(nil)
+
+// context makes what the handler gets.
+func (in *inbound) context() Context {
+	c := &handlerContext{session: in.session, method: in.method, meta: in.m.Meta, codec: in.m.Codec}
+	c.message.Store(in)
+	in.seen = c
+	return c
+}
+
+// ask gives the message, which stays what it is from now on; nil if it has been let go.
+func (c *handlerContext) ask() *inbound {
+	c.asked.Store(true) // before the look at message: letGo does the reverse
+	return c.message.Load()
+}
+
+// letGo is true if nobody has the message from here, nor will.
+func (c *handlerContext) letGo() bool {
+	of := c.message.Swap(nil)
+	if c.asked.Load() {
+		c.message.Store(of)
+		return false
+	}
+	return true
+}
+
+// context is that of the message, or one that has ended.
+func (c *handlerContext) context() context.Context {
+	if in := c.ask(); in != nil {
+		return in.Context
+	}
+	ended, cancel := context.WithCancel(c.session.ctx)
+	cancel()
+	return ended
+}
+
+func (c *handlerContext) Deadline() (time.Time, bool) { return c.context().Deadline() }
+func (c *handlerContext) Done() <-chan struct{}       { return c.context().Done() }
+func (c *handlerContext) Err() error                  { return c.context().Err() }
+func (c *handlerContext) Value(key any) any           { return c.context().Value(key) }
+
+func (c *handlerContext) Session() *Session       { return c.session }
+func (c *handlerContext) Method() string          { return c.method }
+func (c *handlerContext) Meta(key string) string  { return c.meta.Value(key) }
+func (c *handlerContext) Metadata() *message.Meta { return &c.meta }
+func (c *handlerContext) Codec() byte             { return c.codec }
+
+func (c *handlerContext) SetMeta(key, value string) {
+	c.set(func(w *wishes) { w.meta.Set(key, value) })
+}
+
+func (c *handlerContext) SetCodec(id byte) { c.set(func(w *wishes) { w.codec = id }) }
+
+func (c *handlerContext) AddFilter(id byte) error {
+	if _, ok := c.session.e.filters.Lookup(id); !ok {
 		return fmt.Errorf("cannot add filter %q: it is not registered", id)
 	}
-	more := in.more()
-	more.filters = append(more.filters, id)
+	c.set(func(w *wishes) { w.filters = append(w.filters, id) })
 	return nil
+}
+
+// wishes are what a handler wants of its reply.
+type wishes struct {
+	meta    message.Meta
+	codec   byte
+	filters []byte // besides those of the request
+}
+
+// set does nothing once the reply is made.
+func (c *handlerContext) set(f func(w *wishes)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.replied {
+		return
+	}
+	if c.wishes == nil {
+		c.wishes = new(wishes)
+	}
+	f(c.wishes)
+}
+
+// grant fulfils the wishes in the reply p; later ones come too late.
+func (c *handlerContext) grant(p *passage) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.replied = true
+	if c.wishes == nil {
+		return
+	}
+	p.m.Meta, p.m.Codec = c.wishes.meta, c.wishes.codec
+	if p.m.Status == nil {
+		p.m.Filters = slices.Concat(p.m.Filters, c.wishes.filters)
+	}
 }

@@ -29,8 +29,8 @@ func methodsOf(value reflect.Value) ([]method, error) {
 		if err != nil {
 			return nil, fmt.Errorf("method %s %w", m.Name, err)
 		}
-		methods = append(methods, method{name: m.Name, form: form, call: func(in *inbound, req reflect.Value) []reflect.Value {
-			return bound.Call([]reflect.Value{reflect.ValueOf(in), req})
+		methods = append(methods, method{name: m.Name, form: form, call: func(ctx Context, req reflect.Value) []reflect.Value {
+			return bound.Call([]reflect.Value{reflect.ValueOf(ctx), req})
 		}})
 	}
 	if len(methods) == 0 {
@@ -77,9 +77,9 @@ func fittedMethods(t reflect.Type, field int, push bool) ([]method, error) {
 		if err != nil {
 			return nil, fmt.Errorf("method %s %w", m.Name, err)
 		}
-		methods = append(methods, method{name: m.Name, form: form, call: func(in *inbound, req reflect.Value) []reflect.Value {
+		methods = append(methods, method{name: m.Name, form: form, call: func(ctx Context, req reflect.Value) []reflect.Value {
 			fresh := reflect.New(t)
-			fresh.Elem().Field(field).Set(reflect.ValueOf(in))
+			fresh.Elem().Field(field).Set(reflect.ValueOf(ctx))
 			return m.Func.Call([]reflect.Value{fresh, req})
 		}})
 	}

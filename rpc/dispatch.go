@@ -30,7 +30,7 @@ func (s *Session) dispatch(m *message.Message) error {
 		return &frameError{fmt.Errorf("message type %d (%v) has no business in a session", m.Type, m.Type)}
 	}
 	if m.Refusal != nil {
-		s.refuse(s.newInbound(m), m.Refusal)
+		s.refuse(s.e.inbounds.get(s, m), m.Refusal)
 		return nil
 	}
 	if m.Type == message.Push && strings.HasPrefix(m.Method, reservedPrefix) {
@@ -41,7 +41,7 @@ func (s *Session) dispatch(m *message.Message) error {
 		// Such a peer sends ahead without numbers, and does not expect to be refused for it.
 		s.lane.awaitRoom(s.e.limits.SessionHandlers, s.ctx.Done())
 	}
-	in := s.newInbound(m)
+	in := s.e.inbounds.get(s, m)
 	if st := s.receive(in); st != nil {
 		s.refuse(in, st)
 	}
@@ -103,14 +103,6 @@ func unknownRoute(method string) *status.Status {
 	return status.New(status.NotFound, "")
 }
 
-// newInbound copies what the hooks of its header may change; the rest still lies in the
-// reader's buffer.
-func (s *Session) newInbound(m *message.Message) *inbound {
-	in := &inbound{passage: passage{Context: s.ctx, session: s, method: m.Method, m: *m}}
-	in.m.Meta = m.Meta.Clone()
-	return in
-}
-
 // accept starts the handler, or says why not.
 func (s *Session) accept(in *inbound) *status.Status {
 	r := in.route
@@ -167,7 +159,8 @@ func (in *inbound) keep(inline bool) {
 		parent = s.e.group.Context()
 	}
 	if timeout > 0 {
-		in.Context, in.more().cancel = context.WithTimeout(parent, timeout)
+		in.timer = new(handlerTimer)
+		in.Context, in.timer.cancel = context.WithTimeout(parent, timeout)
 	} else {
 		in.lazy.parent = parent
 		in.Context = &in.lazy

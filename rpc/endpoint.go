@@ -32,6 +32,8 @@ type Endpoint struct {
 	ended   callPool
 	answers passagePool
 
+	inbounds inboundPool
+
 	handlers     work         // that run
 	requestBytes atomic.Int64 // that they hold
 	counters     counters

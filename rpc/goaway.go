@@ -75,9 +75,7 @@ func (s *Session) control(m *message.Message) {
 	case routeGoaway:
 		s.peerGoesAway(int32(seq), m.Meta.Value(metaDeadline))
 	case routeCancel:
-		if in := s.running.lookup(int32(seq)); in != nil {
-			in.abandon()
-		}
+		s.running.abandon(int32(seq))
 	}
 }
 

@@ -22,7 +22,7 @@ func Handle[Req, Res any](r Registrar, method string, f func(ctx Context, req Re
 		if err != nil {
 			return nil, err
 		}
-		res, err := f(in, req)
+		res, err := f(in.context(), req)
 		return result(in, res), err
 	}
 	return at.add(route)
@@ -42,7 +42,7 @@ func HandlePush[Req any](r Registrar, method string, f func(ctx Context, req Req
 		if err != nil {
 			return nil, err
 		}
-		return nil, f(in, req)
+		return nil, f(in.context(), req)
 	}
 	return at.add(route)
 }

@@ -16,10 +16,10 @@ func (in *inbound) push() bool { return in.m.Type == message.Push }
 // watch sees to it that a caller gets its 408 at the deadline even if the
 // handler goes on.
 func (in *inbound) watch() {
-	if in.extra == nil || in.push() {
+	if in.timer == nil || in.push() {
 		return
 	}
-	in.extra.unwatch = context.AfterFunc(in.Context, func() {
+	in.timer.unwatch = context.AfterFunc(in.Context, func() {
 		if errors.Is(in.Err(), context.DeadlineExceeded) {
 			in.session.e.workers.run(in.timeOut)
 		}
@@ -48,8 +48,8 @@ func (in *inbound) run() {
 }
 
 func (in *inbound) finish(failure error) {
-	if x := in.extra; x != nil && x.unwatch != nil {
-		x.unwatch()
+	if t := in.timer; t != nil && t.unwatch != nil {
+		t.unwatch()
 		// A CALL that was not answered by now had no time or nobody who waits.
 		if errors.Is(in.Err(), context.DeadlineExceeded) {
 			in.timeOut()
@@ -61,6 +61,7 @@ func (in *inbound) finish(failure error) {
 	s := in.session
 	s.e.counters.handled.Add(1)
 	s.e.release(in)
+	s.e.inbounds.put(in)
 	s.work.done()
 }
 
@@ -134,8 +135,8 @@ func (in *inbound) abandon() {
 }
 
 func (in *inbound) endContext() {
-	if x := in.extra; x != nil && x.cancel != nil {
-		x.cancel()
+	if in.timer != nil {
+		in.timer.cancel()
 	} else {
 		in.lazy.end()
 	}

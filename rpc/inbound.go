@@ -11,38 +11,57 @@ import (
 	"github.com/dserver/dserver/rpc/message"
 )
 
-// inbound is one CALL or PUSH of the peer while a handler works on it; the
-// handler sees it as its Context.
+// inbound is one CALL or PUSH of the peer while a handler works on it. It is used again
+// if nobody can have kept it.
 type inbound struct {
 	passage              // its Filters are those of every reply
 	lazy     lazyContext // its Context, unless it has a deadline
 	route    *route
-	started  time.Duration // by the clock of the session's heard
-	size     int           // of the body, as counted by the endpoint
-	bytes    []byte        // a request or a result of that type
-	answered atomic.Bool   // who sets it sends the reply
-	timed    bool          // it is looked at how long the handler takes
-	extra    *extra        // what most do not have
+	started  time.Duration   // by the clock of the session's heard
+	size     int             // of the body, as counted by the endpoint
+	bytes    []byte          // a request or a result of that type
+	answered atomic.Bool     // who sets it sends the reply
+	timed    bool            // it is looked at how long the handler takes
+	timer    *handlerTimer   // of a Context with a deadline; nil without
+	seen     *handlerContext // what the handler sees of it; nil before it began
 
 	newer, older *inbound // of those that run
 }
 
-// extra is what few messages need while a handler works on them.
-type extra struct {
-	cancel  context.CancelFunc // of a Context with a deadline; nil without
-	unwatch func() bool        // nobody need look at that deadline any more; nil if nobody does
-
-	meta    message.Meta // of the reply
-	codec   byte         // of the result, if the handler chooses one
-	filters []byte       // of the result besides those of the request
+// handlerTimer is what ends the context of a handler in time.
+type handlerTimer struct {
+	cancel  context.CancelFunc
+	unwatch func() bool // nobody need look at the deadline any more; nil if nobody does
 }
 
-// more makes the extra of a message. Who only looks at it gets an empty one.
-func (in *inbound) more() *extra {
-	if in.extra == nil {
-		in.extra = new(extra)
+// inboundPool keeps messages that nobody has any more.
+type inboundPool struct{ pool sync.Pool }
+
+// get gives one for a message that was read. It copies what the hooks of its header may
+// change; the rest still lies in the reader's buffer.
+func (p *inboundPool) get(s *Session, m *message.Message) *inbound {
+	in, ok := p.pool.Get().(*inbound)
+	if !ok {
+		in = new(inbound)
 	}
-	return in.extra
+	in.Context, in.session, in.method, in.m = s.ctx, s, m.Method, *m
+	in.m.Meta = m.Meta.Clone()
+	return in
+}
+
+// put takes a message back that was handled, unless somebody may have kept it: a hook,
+// who watches its deadline, or the handler.
+func (p *inboundPool) put(in *inbound) {
+	if in.timer != nil || in.hooks().any || in.shared.Load() != nil || in.seen == nil || !in.seen.letGo() {
+		return
+	}
+	in.clear()
+	in.lazy.parent, in.route, in.seen, in.bytes = nil, nil, nil, nil
+	in.lazy.asked.Store(nil)
+	in.lazy.ended.Store(false)
+	in.answered.Store(false)
+	in.timed = false
+	p.pool.Put(in)
 }
 
 // parseTimeout reads the caller's patience. What is no positive number of
@@ -93,26 +112,29 @@ func (r *running) remove(in *inbound) {
 	r.count--
 }
 
-// lookup gives the newest if a peer uses a number twice at once.
-func (r *running) lookup(seq int32) *inbound {
+// abandon ends the context of a handler whose caller does not wait any more, that of the
+// newest if a peer uses a number twice at once.
+func (r *running) abandon(seq int32) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer r.mu.Unlock() // until then it is not used again
 	in := r.newest
 	for in != nil && in.m.Seq != seq {
 		in = in.older
 	}
-	return in
+	if in != nil {
+		in.abandon()
+	}
 }
 
-// list gives them in the order of their numbers.
-func (r *running) list() []*inbound {
+// list describes them in the order of their numbers.
+func (r *running) list() []waiting {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var list []*inbound
+	var list []waiting
 	for in := r.newest; in != nil; in = in.older {
-		list = append(list, in)
+		list = append(list, waiting{in.method, in.m.Seq, in.started})
 	}
-	slices.SortFunc(list, func(a, b *inbound) int { return int(int64(a.m.Seq) - int64(b.m.Seq)) })
+	slices.SortFunc(list, bySeq)
 	return list
 }
 

@@ -150,12 +150,14 @@ func (p *pending) fail(cause error, final bool, unsent func(seq int32) bool) {
 	}
 }
 
-// waiting describes a call.
+// waiting describes a call, ours or the peer's.
 type waiting struct {
 	method  string
 	seq     int32
 	started time.Duration
 }
+
+func bySeq(a, b waiting) int { return int(int64(a.seq) - int64(b.seq)) }
 
 // list describes the calls in the order of their numbers.
 func (p *pending) list() []waiting {
@@ -167,6 +169,6 @@ func (p *pending) list() []waiting {
 			calls = append(calls, waiting{c.method, c.m.Seq, c.started})
 		}
 	}
-	slices.SortFunc(calls, func(a, b waiting) int { return int(int64(a.seq) - int64(b.seq)) })
+	slices.SortFunc(calls, bySeq)
 	return calls
 }

@@ -89,8 +89,8 @@ func (at *scope) registerFunc(f any, opts []RouteOption) error {
 	if err != nil {
 		return fmt.Errorf("cannot register function %s: it %w", name, err)
 	}
-	m := method{name: name, form: form, call: func(in *inbound, req reflect.Value) []reflect.Value {
-		return value.Call([]reflect.Value{reflect.ValueOf(in), req})
+	m := method{name: name, form: form, call: func(ctx Context, req reflect.Value) []reflect.Value {
+		return value.Call([]reflect.Value{reflect.ValueOf(ctx), req})
 	}}
 	return at.add(m.route(at.e.config.Mapper(at.prefix, name), opts))
 }
@@ -152,7 +152,7 @@ func isError(t reflect.Type) bool {
 type method struct {
 	name string
 	form form
-	call func(in *inbound, req reflect.Value) []reflect.Value
+	call func(ctx Context, req reflect.Value) []reflect.Value
 }
 
 func (m method) route(name string, opts []RouteOption) *route {
@@ -166,7 +166,7 @@ func (m method) route(name string, opts []RouteOption) *route {
 		if err := in.decode(req.Interface()); err != nil {
 			return nil, err
 		}
-		out := m.call(in, req.Elem())
+		out := m.call(in.context(), req.Elem())
 		err := errorOf(out[len(out)-1])
 		if r.push {
 			return nil, err

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"time"
 
@@ -71,11 +70,8 @@ func (in *inbound) reply(result any, err error) {
 	p.joint = in.joint
 	p.value, p.m.Status = result, in.statusOf(err)
 	p.m.Filters = in.m.Filters
-	if x := in.extra; x != nil {
-		p.m.Meta, p.m.Codec = x.meta, x.codec
-		if p.m.Status == nil {
-			p.m.Filters = slices.Concat(in.m.Filters, x.filters)
-		}
+	if in.seen != nil {
+		in.seen.grant(p)
 	}
 	if p.m.Status == nil && (p.m.Codec == 0 || in.session.traits.Codec != 0) {
 		p.m.Codec = in.replyCodec()

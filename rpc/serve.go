@@ -81,7 +81,7 @@ func (s *Session) readAll() {
 		switch {
 		case err != nil && m.Refusal != nil && m.Type == message.Call:
 			s.noteBadFrame(err)
-			s.refuse(s.newInbound(&m), m.Refusal)
+			s.refuse(s.e.inbounds.get(s, &m), m.Refusal)
 			s.finish()
 			return
 		case errors.Is(err, io.EOF) && s.traits.HalfClose:

@@ -24,7 +24,7 @@ func HandleUnknownCall(r Registrar, f func(ctx Context, body []byte) (any, error
 		if err := in.decode(&body); err != nil {
 			return nil, err
 		}
-		return f(in, body)
+		return f(in.context(), body)
 	}
 	return at.addUnknown(route)
 }
@@ -43,7 +43,7 @@ func HandleUnknownPush(r Registrar, f func(ctx Context, body []byte) error, opts
 		if err := in.decode(&body); err != nil {
 			return nil, err
 		}
-		return nil, f(in, body)
+		return nil, f(in.context(), body)
 	}
 	return at.addUnknown(route)
 }

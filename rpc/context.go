@@ -46,13 +46,12 @@ type handlerContext struct {
 	session *Session
 	method  string
 	meta    message.Meta
-	codec   byte
-	asked   atomic.Bool             // somebody has or had the message from here: it is not used again
 	message atomic.Pointer[inbound] // nil when the message has been let go
-
+	wishes  *wishes                 // nil as long as there are none; under mu
 	mu      sync.Mutex
-	replied bool
-	wishes  *wishes // nil as long as there are none
+	asked   atomic.Bool // somebody has or had the message from here: it is not used again
+	codec   byte
+	replied bool // under mu
 }
 
 var _ Context = (*handlerContext)(nil)

@@ -55,7 +55,8 @@
 //   - A call ends with its reply, its deadline, its cancellation or the end of
 //     its session; never later. Deadlines and cancellations reach the handler.
 //   - Handlers run concurrently, replies come in any order, one slow handler
-//     delays nobody. Routes marked [Ordered] run one after the other per session.
+//     delays nobody; one of a route whose handlers have been short, up to 10 ms.
+//     Routes marked [Ordered] run one after the other per session.
 //   - Everything is bounded, see [Limits]. Over a bound a call fails with a
 //     status; the process and the other sessions do not notice.
 //   - A handler that panics or fails tells its caller an incident id; the text

@@ -28,6 +28,10 @@ type joint struct {
 // with more of them the two sides wait for each other in turn.
 const mostJoint = 8
 
+// maxJointBody is the size of a body from which on a reply leaves by itself, as joining
+// would mean copying.
+const maxJointBody = maxBatch / mostJoint
+
 // begin lets replies wait.
 func (j *joint) begin() {
 	j.mu.Lock()
@@ -49,24 +53,24 @@ func (j *joint) take() *buffer {
 	return batch
 }
 
-// add puts m with those that wait, unless none do now. What it gives has to be written
-// at once.
+// add puts m with those that wait, unless none do now or it is large. What it gives has to
+// be written at once.
 func (j *joint) add(m *message.Message) (added bool, full *buffer, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if !j.on || j.enc.framer == nil {
+	if !j.on || j.enc.framer == nil || len(m.Body) > maxJointBody {
 		return false, nil, nil
 	}
 	room := len(m.Body) + frameRoom
 	if j.batch == nil {
-		j.batch = j.bufs.get(room)
+		j.batch = j.bufs.get(mostJoint * room) // the others are likely to be alike
 	} else {
 		j.batch = j.bufs.grow(j.batch, len(j.batch.b)+room)
 	}
 	if j.batch.b, err = j.enc.append(j.batch.b, m); err != nil {
 		return true, nil, status.Newf(status.WriteFailed, "%w", err)
 	}
-	if j.count++; j.count >= mostJoint || len(j.batch.b) >= maxBatch {
+	if j.count++; j.count == mostJoint {
 		full = j.take()
 	}
 	return true, full, nil

@@ -53,11 +53,17 @@ func (s *Session) receive(in *inbound) *status.Status {
 	if err := s.runHeaderHooks(in); err != nil {
 		return in.statusOf(err)
 	}
-	r := s.e.router.lookup(in.push(), in.method)
+	r := s.lastRoute
+	if r == nil || r.method != in.method || r.push != in.push() { // most are like the one before
+		r = s.e.router.lookup(in.push(), in.method)
+	}
 	if r == nil {
 		return unknownRoute(in.method)
 	}
 	in.route = r
+	if r.method == in.method { // and does not stand for what is unknown
+		s.lastRoute = r
+	}
 	return s.accept(in)
 }
 

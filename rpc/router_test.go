@@ -478,3 +478,36 @@ func TestRoutesListsAllInOrder(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestARouteIsFoundAsSoonAsItIsThere, whatever was called before it on the session.
+func TestARouteIsFoundAsSoonAsItIsThere(t *testing.T) {
+	b := onTCP(t, rpc.Config{})
+	answer := func(text string) func(rpc.Context, string) (string, error) {
+		return func(rpc.Context, string) (string, error) { return text, nil }
+	}
+	s := b.dial()
+	want := func(method, want string) {
+		t.Helper()
+		for range 3 {
+			var got string
+			if err := s.Call(t.Context(), method, "x", &got); err != nil && want != "" || got != want {
+				t.Errorf("%s: got %q, %v", method, got, err)
+			}
+		}
+	}
+	want("/v1/a", "")
+	if err := rpc.HandleUnknownCall(b.server.Group("v1"), func(ctx rpc.Context, _ []byte) (any, error) { return "unknown", nil }); err != nil {
+		t.Fatal(err)
+	}
+	want("/v1/a", "unknown")
+	want("/v1", "")
+	mustHandle(t, b.server, "/v1/a", answer("a"))
+	want("/v1/a", "a")
+	mustHandle(t, b.server, "/v1", answer("itself"))
+	want("/v1", "itself")
+	want("/v1/b", "unknown")
+	if err := s.Push(t.Context(), "/v1/a", "x"); err != nil { // which is another route
+		t.Fatal(err)
+	}
+	eventually(t, "the push is dropped", func() bool { return b.server.Stats().DroppedPushes == 1 })
+}

@@ -30,14 +30,15 @@ type Session struct {
 	joint  joint
 	calls  pending // ours, that wait for replies
 
-	running running // the peer's, that handlers work on
-	lane    lane    // those of them that run in order
-	lastIn  atomic.Int32
-	heard   stamp
-	said    stamp
-	reading *reading // the reader's own, as are holds and came
-	holds   bool     // replies wait until the reader has to
-	came    int      // messages that were read since it last had to
+	running   running // the peer's, that handlers work on
+	lane      lane    // those of them that run in order
+	lastIn    atomic.Int32
+	heard     stamp
+	said      stamp
+	reading   *reading // the reader's own, as are the three below
+	lastRoute *route   // of the message before
+	holds     bool     // replies wait until the reader has to
+	came      int      // messages that were read since it last had to
 
 	life  life
 	work  work

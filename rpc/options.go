@@ -99,10 +99,12 @@ func Ordered() RouteOption {
 	return func(o *routeOptions) { o.ordered = true }
 }
 
-// Inline runs the handler where messages are read, which saves handing it to another
-// goroutine: for handlers that take microseconds and never wait. Meanwhile nothing else
-// of its session is read. Replies go out when everything that has come is handled. With
-// Ordered, or where a protocol keeps the order, it has no effect.
+// Inline runs every handler of the route where messages are read, which saves handing it
+// to another goroutine: for handlers that take microseconds and never wait, since
+// meanwhile nothing else of its session is read, however long that takes. Without it the
+// same is done as long as handlers of the route turn out to be short, and if one is not,
+// another goroutine reads on. With Ordered, or where a protocol keeps the order, it has no
+// effect.
 func Inline() RouteOption {
 	return func(o *routeOptions) { o.inline = true }
 }

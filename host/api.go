@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"github.com/dserver/dserver/ctl"
@@ -90,7 +91,9 @@ func (m *master) LogLevel(ctx context.Context, r ctl.ActionRequest) (ctl.ActionR
 }
 
 func (m *master) stopAll(ctx context.Context, limit time.Duration, why string) (ctl.ActionResult, error) {
-	m.stop(limit, why)
+	if !m.stop(limit, why) {
+		m.forward(syscall.SIGTERM) // who asked did so before the heir answered here
+	}
 	select {
 	case <-m.ended:
 	case <-ctx.Done():

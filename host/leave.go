@@ -8,14 +8,15 @@ import (
 )
 
 // stop ends the fleet within a limit and then the master. Stop wins: a reload
-// that runs is taken back first.
-func (m *master) stop(limit time.Duration, why string) {
+// that runs is taken back first. It is false if this master has an heir, whose it is to
+// stop.
+func (m *master) stop(limit time.Duration, why string) bool {
 	m.mu.Lock()
-	already := m.stopping || m.succeeded
+	already, succeeded := m.stopping, m.succeeded
 	m.stopping = true
 	m.mu.Unlock()
-	if already {
-		return
+	if already || succeeded {
+		return already
 	}
 	m.move("stopping", why)
 	m.group.Cancel(errStopping)
@@ -30,6 +31,7 @@ func (m *master) stop(limit time.Duration, why string) {
 		m.move("stopped", "")
 		m.end(errors.Join(m.lastWord(), err))
 	})
+	return true
 }
 
 // stopEverything ends programs and workers in the reverse of the order in which

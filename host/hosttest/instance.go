@@ -27,6 +27,7 @@ type Instance struct {
 	Binary string // what runs, and what a reload looks at
 	Config string // the configuration file
 	Log    string // the log file
+	Socket string // of the control API
 	Client *ctl.Client
 	Env    []string // variables that verbs get, besides those of the tests; set before Start
 
@@ -34,7 +35,6 @@ type Instance struct {
 	bare     bool   // it has no sandboxes
 	pristine string // a program that is never replaced, for verbs
 	runtime  string
-	socket   string
 }
 
 // New makes an instance of mode single or multi that does not run yet.
@@ -70,9 +70,9 @@ func newInstance(tb testing.TB, mode, pkg string) *Instance {
 	in := &Instance{
 		tb: tb, Mode: mode, Folder: folder, pristine: pristine, runtime: runtime,
 		Binary: filepath.Join(folder, "app"), Config: filepath.Join(folder, "dserver.toml"),
-		Log: filepath.Join(runtime, Name, "log", "dserver.log"), socket: filepath.Join(runtime, Name, "ctl.sock"),
+		Log: filepath.Join(runtime, Name, "log", "dserver.log"), Socket: filepath.Join(runtime, Name, "ctl.sock"),
 	}
-	in.Client = ctl.New(in.socket)
+	in.Client = ctl.New(in.Socket)
 	tb.Cleanup(in.end)
 	if err := os.Mkdir(runtime, 0o700); err != nil {
 		tb.Fatal(err)

@@ -1,11 +1,16 @@
 package hosttest_test
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"math/rand/v2"
+	"net"
+	"net/http"
 	"testing"
 	"time"
 
+	"github.com/dserver/dserver/ctl"
 	"github.com/dserver/dserver/host/hosttest"
 	"github.com/dserver/dserver/internal/group"
 )
@@ -56,6 +61,41 @@ func stopDuringReload(t *testing.T, in *hosttest.Instance, after time.Duration) 
 		t.Error("the reload was never answered")
 	}
 	in.AssertGone()
+}
+
+// A stop that the former master of a reload gets, because it was on its way, is meant for
+// the whole instance.
+func TestStopThatWasOnItsWay(t *testing.T) {
+	in := hosttest.New(t, "single")
+	for range 5 {
+		in.Start()
+		conn, err := net.Dial("unix", in.Socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		send := func(text string) {
+			if _, err := io.WriteString(conn, text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		send("POST /v1/stop HTTP/1.1\r\nHost: dserver\r\n")
+		if result, err := in.Reload(t.Context(), ctl.ReloadRequest{}); err != nil || result.Outcome != "committed" {
+			t.Fatalf("%+v, %v", result, err)
+		}
+		send("Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+		conn.SetReadDeadline(time.Now().Add(stopLimit))
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("no answer: %v", err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("answer %s", answer.Status)
+		}
+		conn.Close()
+		in.Until("the instance to stop", func() bool { return len(in.Processes()) == 0 })
+		in.AssertGone()
+	}
 }
 
 // A new generation that takes for ever to get ready does not hold up a stop.

@@ -9,8 +9,6 @@ import (
 
 // hooks are the hooks of a set of plugins, resolved once.
 type hooks struct {
-	any bool // there is one
-
 	beforeNewEndpoint   list[BeforeNewEndpoint]
 	afterNewEndpoint    list[AfterNewEndpoint]
 	beforeCloseEndpoint list[BeforeCloseEndpoint]
@@ -70,7 +68,6 @@ func newHooks(at place, plugins ...Plugin) (*hooks, error) {
 		all, forRoute := h.addRouteHooks(p), 0
 		forRoute = all
 		all += h.addEndpointHooks(p) + h.addConnectionHooks(p) + h.addCallerHooks(p)
-		h.any = h.any || all > 0
 		switch {
 		case all == 0:
 			return nil, fmt.Errorf("cannot use plugin %s: it has no hook; are its methods on the pointer?", p.Name())

@@ -49,10 +49,10 @@ func (p *inboundPool) get(s *Session, m *message.Message) *inbound {
 	return in
 }
 
-// put takes a message back that was handled, unless somebody may have kept it: a hook,
-// who watches its deadline, or the handler.
+// put takes a message back that was handled, unless somebody may have kept it: a hook with
+// its exchange, who watches its deadline, or the handler.
 func (p *inboundPool) put(in *inbound) {
-	if in.timer != nil || in.hooks().any || in.shared.Load() != nil || in.seen == nil || !in.seen.letGo() {
+	if in.timer != nil || in.shared.Load() != nil || in.seen == nil || !in.seen.letGo() {
 		return
 	}
 	in.clear()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"syscall"
 	"time"
 
@@ -54,12 +55,12 @@ func (m *master) Start(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResu
 // Stop implements ctl.Operator. Without names it stops the whole master and
 // answers when nothing is left of the fleet.
 func (m *master) Stop(ctx context.Context, r ctl.ActionRequest) (ctl.ActionResult, error) {
-	limit, why := m.limits().Stop, "stop"
+	limit, why, signal := m.limits().Stop, "stop", syscall.SIGTERM
 	if r.Drain {
-		limit, why = m.limits().Drain, "quit"
+		limit, why, signal = m.limits().Drain, "quit", syscall.SIGQUIT
 	}
 	if len(r.Names) == 0 {
-		return m.stopAll(ctx, limit, why)
+		return m.stopAll(ctx, limit, why, signal)
 	}
 	return m.both(ctx, r.Names, m.programs.Stop, func(ctx context.Context, names []string) (ctl.ActionResult, error) {
 		return m.each(ctx, names, limit, func(name string) { m.wish(name, true) },
@@ -90,9 +91,10 @@ func (m *master) LogLevel(ctx context.Context, r ctl.ActionRequest) (ctl.ActionR
 		})
 }
 
-func (m *master) stopAll(ctx context.Context, limit time.Duration, why string) (ctl.ActionResult, error) {
+// stopAll stops the master, or by a signal that means the same the one that has succeeded it.
+func (m *master) stopAll(ctx context.Context, limit time.Duration, why string, same os.Signal) (ctl.ActionResult, error) {
 	if !m.stop(limit, why) {
-		m.forward(syscall.SIGTERM) // who asked did so before the heir answered here
+		m.forward(same) // who asked did so before the heir answered here
 	}
 	select {
 	case <-m.ended:

@@ -128,12 +128,10 @@ func (s *Session) accept(in *inbound) *status.Status {
 	case inOrder:
 		s.lane.enter(in)
 	case r.inline:
-		s.hold()
-		in.joint = true
+		s.hold(in)
 		in.run()
 	case s.reading.takes(in):
-		s.hold()
-		in.joint = true
+		s.hold(in)
 		s.reading.run(in)
 	default:
 		s.e.workers.start(in)
@@ -147,7 +145,7 @@ func (in *inbound) keep(inline bool) {
 	s := in.session
 	in.m.Filters = bytes.Clone(in.m.Filters)
 	if !inline {
-		in.keepBody(s, in.route.bytes)
+		in.keepBody(s, in.route.takesBytes())
 	}
 	timeout := in.route.timeout
 	if timeout == 0 {

@@ -76,9 +76,10 @@ func (j *joint) add(m *message.Message) (added bool, full *buffer, err error) {
 	return true, full, nil
 }
 
-// hold lets replies wait for those of the other messages that have come already. It is
-// work of the session, which does not end before release.
-func (s *Session) hold() {
+// hold lets the reply to a message wait for those to the others that have come already.
+// It is work of the session, which does not end before release.
+func (s *Session) hold(in *inbound) {
+	in.joint = true
 	if !s.holds {
 		s.holds = true
 		s.work.add()

@@ -25,8 +25,8 @@ const (
 	keptSlots   = 1 << 10 // more are let go when no call waits
 )
 
-// call is one call that waits, or a push; it embeds its request. It is used again when it has
-// ended: who has taken it out of pending must not touch it once done has its value.
+// call is one call that waits, or a push; it embeds its request. It is used again when it
+// has ended: who has taken it out of pending must not touch it once done has its value.
 type call struct {
 	passage
 	options callOptions

@@ -18,7 +18,6 @@ type route struct {
 	push    bool
 	handle  func(in *inbound) (any, error)
 	req     reflect.Type
-	bytes   bool         // req is []byte
 	res     reflect.Type // nil for a push
 	ordered bool
 	inline  bool // always runs on the reader's goroutine
@@ -58,9 +57,6 @@ func (r *router) lookup(push bool, method string) *route {
 
 // add registers all routes or none.
 func (r *router) add(routes []*route) error {
-	for _, n := range routes {
-		n.takeBytes()
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	tables := map[bool]map[string]*route{false: r.clone(false), true: r.clone(true)}
@@ -140,10 +136,10 @@ func (e *Endpoint) Routes() []Route {
 	return list
 }
 
-// newRoute applies the options.
-// takeBytes notes whether the handler takes the body as it is.
-func (r *route) takeBytes() { r.bytes = r.req == reflect.TypeFor[[]byte]() }
+// takesBytes tells whether the handler wants the body as it is.
+func (r *route) takesBytes() bool { return r.req == reflect.TypeFor[[]byte]() }
 
+// newRoute applies the options.
 func newRoute(method string, push bool, opts []RouteOption) *route {
 	var o routeOptions
 	for _, opt := range opts {

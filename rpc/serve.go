@@ -64,6 +64,7 @@ func (s *Session) readAll() {
 		m.Reset()
 		if err := s.e.hooks.runBeforeReadHeader(earlyCtx{s}); err != nil {
 			note(s.log(), "BeforeReadHeader", err)
+			s.release()
 			s.end(err)
 			return
 		}

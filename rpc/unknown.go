@@ -63,7 +63,6 @@ func (at *scope) addUnknown(r *route) error {
 
 // addUnknown keeps the list in the order of the longest prefix.
 func (r *router) addUnknown(n *route) error {
-	n.takeBytes()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var list []*route

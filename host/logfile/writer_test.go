@@ -200,7 +200,7 @@ func TestStoppedTerminalStopsNothing(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// There is a note wherever lines are left out, of which the last may be the newest.
+	// Each write to the terminal ends with a note of what was left out before it, if anything.
 	shown, skipped := bytes.Count(terminal.shown.Bytes(), []byte(line+"\n")), 0
 	for _, note := range regexp.MustCompile(`\((\d+) lines are not shown here; they are in the log\)\n`).FindAllSubmatch(terminal.shown.Bytes(), -1) {
 		n, _ := strconv.Atoi(string(note[1]))

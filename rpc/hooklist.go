@@ -139,31 +139,45 @@ func (l list[H]) run(hook string, f func(H) error) error {
 
 // all calls every hook, also after one that failed: it may have to give something back.
 func (l list[H]) all(hook string, f func(H) error) error {
+	return l.each(func(l list[H]) (int, error) { return l.until(hook, f) })
+}
+
+// each goes on with the hooks behind the one that failed until there is no more;
+// until is what calls them up to there.
+func (l list[H]) each(until func(list[H]) (int, error)) error {
 	var errs []error
 	for len(l) > 0 {
-		called, err := l.until(hook, f)
-		if err != nil {
-			errs = append(errs, err)
+		n, err := until(l)
+		if err == nil {
+			break
 		}
-		l = l[called:]
+		errs = append(errs, err)
+		l = l[n+1:]
 	}
 	return errors.Join(errs...)
 }
 
-// until calls the hooks up to the first that fails and counts them.
-func (l list[H]) until(hook string, f func(H) error) (called int, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &HookError{Plugin: l[called-1].plugin, Hook: hook, Value: v, Stack: debug.Stack()}
-		}
-	}()
+// until calls the hooks up to the first that fails, which is number n.
+func (l list[H]) until(hook string, f func(H) error) (n int, err error) {
+	defer l.caught(hook, &n, &err)
 	for i := range l {
-		called++
+		n = i
 		if err := f(l[i].hook); err != nil {
-			return called, err
+			return n, err
 		}
 	}
-	return called, nil
+	return len(l), nil
+}
+
+// caught makes an error of what hook number n panicked with, if there is one. It is
+// to be deferred.
+func (l list[H]) caught(hook string, n *int, err *error) {
+	if *n == len(l) {
+		return
+	}
+	if v := recover(); v != nil {
+		*err = &HookError{Plugin: l[*n].plugin, Hook: hook, Value: v, Stack: debug.Stack()}
+	}
 }
 
 // note logs the error of a hook that changes nothing.

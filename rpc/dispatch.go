@@ -12,7 +12,7 @@ import (
 	"github.com/dserver/dserver/rpc/status"
 )
 
-// dispatch hands a message on. It runs on the reader's goroutine and never
+// dispatch hands a message on, that of the session's reading. It runs on the reader's goroutine and never
 // waits for a handler. An error ends the session.
 func (s *Session) dispatch(m *message.Message) error {
 	switch m.Type {
@@ -30,7 +30,7 @@ func (s *Session) dispatch(m *message.Message) error {
 		return &frameError{fmt.Errorf("message type %d (%v) has no business in a session", m.Type, m.Type)}
 	}
 	if m.Refusal != nil {
-		s.refuse(s.e.inbounds.get(s, m), m.Refusal)
+		s.refuse(s.reading.take(), m.Refusal)
 		return nil
 	}
 	if m.Type == message.Push && strings.HasPrefix(m.Method, reservedPrefix) {
@@ -41,7 +41,7 @@ func (s *Session) dispatch(m *message.Message) error {
 		// Such a peer sends ahead without numbers, and does not expect to be refused for it.
 		s.lane.awaitRoom(s.e.limits.SessionHandlers, s.ctx.Done())
 	}
-	in := s.e.inbounds.get(s, m)
+	in := s.reading.take()
 	if st := s.receive(in); st != nil {
 		s.refuse(in, st)
 	}
@@ -151,7 +151,7 @@ func (in *inbound) keep(inline bool) {
 	if timeout == 0 {
 		timeout = s.e.config.HandlerTimeout
 	}
-	if asked, ok := parseTimeout(in.m.Meta.Value(metaTimeout)); ok {
+	if asked, ok := in.patience(); ok {
 		s.peer.MarkOurs()
 		if timeout == 0 || asked < timeout {
 			timeout = asked

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/dserver/dserver/rpc/message"
 )
 
 // inbound is one CALL or PUSH of the peer while a handler works on it. It is used again
@@ -37,15 +35,13 @@ type handlerTimer struct {
 // inboundPool keeps messages that nobody has any more.
 type inboundPool struct{ pool sync.Pool }
 
-// get gives one for a message that was read. It copies what the hooks of its header may
-// change; the rest still lies in the reader's buffer.
-func (p *inboundPool) get(s *Session, m *message.Message) *inbound {
+// get gives one that is empty.
+func (p *inboundPool) get(s *Session) *inbound {
 	in, ok := p.pool.Get().(*inbound)
 	if !ok {
 		in = new(inbound)
 	}
-	in.Context, in.session, in.method, in.m = s.ctx, s, m.Method, *m
-	in.m.Meta = m.Meta.Clone()
+	in.Context, in.session = s.ctx, s
 	return in
 }
 
@@ -57,11 +53,23 @@ func (p *inboundPool) put(in *inbound) {
 	}
 	in.clear()
 	in.lazy.parent, in.route, in.seen, in.bytes = nil, nil, nil, nil
-	in.lazy.asked.Store(nil)
+	if in.lazy.asked.Load() != nil { // storing is dearer than looking
+		in.lazy.asked.Store(nil)
+	}
 	in.lazy.ended.Store(false)
-	in.answered.Store(false)
+	if in.answered.Load() {
+		in.answered.Store(false)
+	}
 	in.timed = false
 	p.pool.Put(in)
+}
+
+// patience is how long the caller waits, if it said so.
+func (in *inbound) patience() (time.Duration, bool) {
+	if in.m.Meta.Len() == 0 {
+		return 0, false
+	}
+	return parseTimeout(in.m.Meta.Value(metaTimeout))
 }
 
 // parseTimeout reads the caller's patience. What is no positive number of

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/dserver/dserver/rpc/message"
 )
 
 // A reader that runs a handler itself saves waking another goroutine, which for a short
@@ -39,12 +41,35 @@ type reading struct {
 	state atomic.Uint64 // goes up with each handler that begins or ends: it is odd while one runs
 	watch atomic.Bool   // the relief knows of it
 
+	in    *inbound      // what the next message is read into; nil if a handler has got it
+	meta  message.Meta  // the memory for the metadata of the next one then
 	route *route        // of the handler that runs, or ran last
 	burst int           // messages with short pauses between them
 	last  time.Duration // when the last of them came, by the clock of the session's heard
 
 	seen  uint64 // the state at the last look; the relief's own
 	quiet int    // looks without a change; the relief's own
+}
+
+// room gives the memory for the next message, empty.
+func (r *reading) room() *message.Message {
+	if r.in == nil {
+		r.in = r.s.e.inbounds.get(r.s)
+		r.meta.Clear()
+		r.in.m.Meta = r.meta
+	} else {
+		r.in.m.Reset()
+	}
+	return &r.in.m
+}
+
+// take gives the message that was read to who works on it. Body and filters still lie in
+// the buffer of the session's read.
+func (r *reading) take() *inbound {
+	in := r.in
+	r.in, r.meta = nil, in.m.Meta
+	in.method, in.m.Meta = in.m.Method, in.m.Meta.Clone()
+	return in
 }
 
 // passedOn is the state in which the goroutine is not the reader any more.

@@ -58,31 +58,31 @@ func (s *Session) readEnds(r *reading) {
 
 // readAll reads until the connection ends or another goroutine reads on.
 func (s *Session) readAll() {
-	var m message.Message
 	r := s.reading
 	for {
-		m.Reset()
 		if err := s.e.hooks.runBeforeReadHeader(earlyCtx{s}); err != nil {
 			note(s.log(), "BeforeReadHeader", err)
 			s.release()
 			s.end(err)
 			return
 		}
-		err := s.read.next(&m)
+		m := r.room()
+		err := s.read.next(m)
 		s.came++
+		last := m.Last
 		if err == nil {
-			err = s.dispatch(&m)
+			err = s.dispatch(m)
 		}
 		if r.passed() {
 			return
 		}
-		if err != nil || m.Last {
+		if err != nil || last {
 			s.release()
 		}
 		switch {
 		case err != nil && m.Refusal != nil && m.Type == message.Call:
 			s.noteBadFrame(err)
-			s.refuse(s.e.inbounds.get(s, &m), m.Refusal)
+			s.refuse(r.take(), m.Refusal)
 			s.finish()
 			return
 		case errors.Is(err, io.EOF) && s.traits.HalfClose:
@@ -91,7 +91,7 @@ func (s *Session) readAll() {
 		case err != nil:
 			s.readEnded(err)
 			return
-		case m.Last:
+		case last:
 			s.finish()
 			return
 		}

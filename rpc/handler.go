@@ -61,7 +61,13 @@ func (in *inbound) finish(failure error) {
 	s := in.session
 	s.e.counters.handled.Add(1)
 	s.e.release(in)
-	s.e.inbounds.put(in)
+	switch r := in.reader; {
+	case !in.empty():
+	case r != nil:
+		r.use(in)
+	default:
+		s.e.inbounds.put(in)
+	}
 	s.work.done()
 }
 

@@ -15,6 +15,7 @@ type inbound struct {
 	passage              // its Filters are those of every reply
 	lazy     lazyContext // its Context, unless it has a deadline
 	route    *route
+	reader   *reading        // that runs the handler; nil if a worker does
 	started  time.Duration   // by the clock of the session's heard
 	size     int             // of the body, as counted by the endpoint
 	bytes    []byte          // a request or a result of that type
@@ -36,23 +37,23 @@ type handlerTimer struct {
 type inboundPool struct{ pool sync.Pool }
 
 // get gives one that is empty.
-func (p *inboundPool) get(s *Session) *inbound {
-	in, ok := p.pool.Get().(*inbound)
-	if !ok {
-		in = new(inbound)
+func (p *inboundPool) get() *inbound {
+	if in, ok := p.pool.Get().(*inbound); ok {
+		return in
 	}
-	in.Context, in.session = s.ctx, s
-	return in
+	return new(inbound)
 }
 
-// put takes a message back that was handled, unless somebody may have kept it: a hook with
-// its exchange, who watches its deadline, or the handler.
-func (p *inboundPool) put(in *inbound) {
+func (p *inboundPool) put(in *inbound) { p.pool.Put(in) }
+
+// empty makes a message that was handled ready for another one, unless somebody may have
+// kept it: a hook with its exchange, who watches its deadline, or the handler.
+func (in *inbound) empty() bool {
 	if in.timer != nil || in.shared.Load() != nil || in.seen == nil || !in.seen.letGo() {
-		return
+		return false
 	}
 	in.clear()
-	in.lazy.parent, in.route, in.seen, in.bytes = nil, nil, nil, nil
+	in.lazy.parent, in.route, in.seen, in.bytes, in.reader = nil, nil, nil, nil, nil
 	if in.lazy.asked.Load() != nil { // storing is dearer than looking
 		in.lazy.asked.Store(nil)
 	}
@@ -61,7 +62,7 @@ func (p *inboundPool) put(in *inbound) {
 		in.answered.Store(false)
 	}
 	in.timed = false
-	p.pool.Put(in)
+	return true
 }
 
 // patience is how long the caller waits, if it said so.

@@ -54,21 +54,22 @@ type reading struct {
 // room gives the memory for the next message, empty.
 func (r *reading) room() *message.Message {
 	if r.in == nil {
-		r.in = r.s.e.inbounds.get(r.s)
-		r.meta.Clear()
-		r.in.m.Meta = r.meta
-	} else {
-		r.in.m.Reset()
+		r.use(r.s.e.inbounds.get())
 	}
+	r.in.m.Reset()
 	return &r.in.m
 }
+
+// use has the next message read into in, which is empty.
+func (r *reading) use(in *inbound) { r.in, in.m.Meta = in, r.meta }
 
 // take gives the message that was read to who works on it. Body and filters still lie in
 // the buffer of the session's read.
 func (r *reading) take() *inbound {
 	in := r.in
 	r.in, r.meta = nil, in.m.Meta
-	in.method, in.m.Meta = in.m.Method, in.m.Meta.Clone()
+	in.Context, in.session, in.method = r.s.ctx, r.s, in.m.Method
+	in.m.Meta = in.m.Meta.Clone()
 	return in
 }
 

@@ -78,23 +78,25 @@ func (s *Session) readAll() {
 		}
 		if err != nil || last {
 			s.release()
-		}
-		switch {
-		case err != nil && m.Refusal != nil && m.Type == message.Call:
-			s.noteBadFrame(err)
-			s.refuse(r.take(), m.Refusal)
-			s.finish()
-			return
-		case errors.Is(err, io.EOF) && s.traits.HalfClose:
-			s.answerRest()
-			return
-		case err != nil:
-			s.readEnded(err)
-			return
-		case last:
-			s.finish()
+			s.stopReading(m, err)
 			return
 		}
+	}
+}
+
+// stopReading ends the session after a message that is the last, or bad.
+func (s *Session) stopReading(m *message.Message, err error) {
+	switch {
+	case err == nil:
+		s.finish()
+	case m.Refusal != nil && m.Type == message.Call:
+		s.noteBadFrame(err)
+		s.refuse(s.reading.take(), m.Refusal)
+		s.finish()
+	case errors.Is(err, io.EOF) && s.traits.HalfClose:
+		s.answerRest()
+	default:
+		s.readEnded(err)
 	}
 }
 

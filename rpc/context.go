@@ -46,39 +46,43 @@ type handlerContext struct {
 	session *Session
 	method  string
 	meta    message.Meta
-	message atomic.Pointer[inbound] // nil when the message has been let go
-	wishes  *wishes                 // nil as long as there are none; under mu
-	mu      sync.Mutex
-	asked   atomic.Bool // somebody has or had the message from here: it is not used again
+	message *inbound      // to be had with ask
+	fate    atomic.Uint32 // of the message
 	codec   byte
 	replied bool // under mu
+	mu      sync.Mutex
+	wishes  *wishes // nil as long as there are none; under mu
 }
+
+// What may have become of the message of a context.
+const (
+	unasked uint32 = iota // nobody has it from here
+	asked                 // somebody has: it is not used again
+	gone                  // nobody will: it may be
+)
 
 var _ Context = (*handlerContext)(nil)
 
 // context makes what the handler gets.
 func (in *inbound) context() Context {
-	c := &handlerContext{session: in.session, method: in.method, meta: in.m.Meta, codec: in.m.Codec}
-	c.message.Store(in)
+	c := in.reader.context(&in.m.Meta)
+	c.session, c.method, c.meta, c.codec = in.session, in.method, in.m.Meta, in.m.Codec
+	c.message = in
 	in.seen = c
 	return c
 }
 
 // ask gives the message, which stays what it is from now on; nil if it has been let go.
 func (c *handlerContext) ask() *inbound {
-	c.asked.Store(true) // before the look at message: letGo does the reverse
-	return c.message.Load()
+	c.fate.CompareAndSwap(unasked, asked)
+	if c.fate.Load() == gone {
+		return nil
+	}
+	return c.message
 }
 
 // letGo is true if nobody has the message from here, nor will.
-func (c *handlerContext) letGo() bool {
-	of := c.message.Swap(nil)
-	if c.asked.Load() {
-		c.message.Store(of)
-		return false
-	}
-	return true
-}
+func (c *handlerContext) letGo() bool { return c.fate.CompareAndSwap(unasked, gone) }
 
 // context is that of the message, or one that has ended.
 func (c *handlerContext) context() context.Context {

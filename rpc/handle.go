@@ -58,8 +58,9 @@ func requestReader[Req any]() func(in *inbound) (Req, error) {
 			return req, err
 		}
 	case t.Kind() == reflect.Pointer:
+		to := t.Elem()
 		return func(in *inbound) (Req, error) {
-			req, _ := reflect.New(t.Elem()).Interface().(Req)
+			req, _ := reflect.New(to).Interface().(Req)
 			return req, in.decode(req)
 		}
 	default:

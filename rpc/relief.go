@@ -28,6 +28,10 @@ const (
 	burstGap    = time.Millisecond
 	burstLength = 16
 
+	// manyContexts is how many are made at once, which is cheaper. Who keeps one keeps
+	// all, so those with metadata are not among them.
+	manyContexts = 8
+
 	// shortAlone is how long handlers may take, on average, which the reader runs when
 	// nothing else has come. It is about what waking a goroutine may take.
 	shortAlone = 20 * time.Microsecond
@@ -41,11 +45,12 @@ type reading struct {
 	state atomic.Uint64 // goes up with each handler that begins or ends: it is odd while one runs
 	watch atomic.Bool   // the relief knows of it
 
-	in    *inbound      // what the next message is read into; nil if a handler has got it
-	meta  message.Meta  // the memory for the metadata of the next one then
-	route *route        // of the handler that runs, or ran last
-	burst int           // messages with short pauses between them
-	last  time.Duration // when the last of them came, by the clock of the session's heard
+	in       *inbound         // what the next message is read into; nil if a handler has got it
+	meta     message.Meta     // the memory for the metadata of the next one then
+	contexts []handlerContext // for the next ones
+	route    *route           // of the handler that runs, or ran last
+	burst    int              // messages with short pauses between them
+	last     time.Duration    // when the last of them came, by the clock of the session's heard
 
 	seen  uint64 // the state at the last look; the relief's own
 	quiet int    // looks without a change; the relief's own
@@ -71,6 +76,20 @@ func (r *reading) take() *inbound {
 	in.Context, in.session, in.method = r.s.ctx, r.s, in.m.Method
 	in.m.Meta = in.m.Meta.Clone()
 	return in
+}
+
+// context gives the memory for the context of a handler that the reader runs; r is nil for
+// a worker's.
+func (r *reading) context(meta *message.Meta) *handlerContext {
+	if r == nil || meta.Len() > 0 {
+		return new(handlerContext)
+	}
+	if len(r.contexts) == 0 {
+		r.contexts = make([]handlerContext, manyContexts)
+	}
+	c := &r.contexts[0]
+	r.contexts = r.contexts[1:]
+	return c
 }
 
 // passedOn is the state in which the goroutine is not the reader any more.

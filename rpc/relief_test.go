@@ -2,10 +2,13 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -168,25 +171,19 @@ func TestReadersAreRelievedAtRandom(t *testing.T) {
 	}
 }
 
-// TestRepliesDoNotWaitForALateReader which came with the same read.
-func TestRepliesDoNotWaitForALateReader(t *testing.T) {
-	e, address := eagerServer(t, raw.New)
-	goOn := make(chan struct{})
-	mustServe(t, e, "/wait", func(Context, int) (int, error) { <-goOn; return 0, nil })
-	mustServe(t, e, "/echo", func(_ Context, n int) (int, error) { return n, nil })
+// callAtOnce sends calls with one write, their numbers as their bodies. What it gives reads
+// the replies.
+func callAtOnce(t *testing.T, address string, methods ...string) (next func() (message.Message, error)) {
+	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(address, "tcp://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { conn.Close() })
 	framer := raw.New(proto.Stream{Peer: new(proto.Peer)}).(proto.Framer)
 	var burst []byte
-	const count = 11
-	for n := range count {
-		m := message.Message{Seq: int32(n), Type: message.Call, Method: "/echo", Codec: 'j', Body: []byte(fmt.Sprint(n))}
-		if n == count/2 {
-			m.Method = "/wait"
-		}
+	for n, method := range methods {
+		m := message.Message{Seq: int32(n), Type: message.Call, Method: method, Codec: 'j', Body: []byte(fmt.Sprint(n))}
 		if burst, err = framer.AppendFrame(burst, &m); err != nil {
 			t.Fatal(err)
 		}
@@ -194,18 +191,95 @@ func TestRepliesDoNotWaitForALateReader(t *testing.T) {
 	if _, err := conn.Write(burst); err != nil {
 		t.Fatal(err)
 	}
-	r := newFrameReader(patientConn{Conn: conn, patience: 10 * time.Second}, framer, 1<<20, new(bufferPool))
 	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	r := newFrameReader(patientConn{Conn: conn, patience: 10 * time.Second}, framer, 1<<20, new(bufferPool))
+	return func() (m message.Message, err error) { return m, r.next(&m) }
+}
+
+// TestRepliesDoNotWaitForALateReader which came with the same read.
+func TestRepliesDoNotWaitForALateReader(t *testing.T) {
+	e, address := eagerServer(t, raw.New)
+	goOn := make(chan struct{})
+	mustServe(t, e, "/wait", func(Context, int) (int, error) { <-goOn; return 0, nil })
+	mustServe(t, e, "/echo", func(_ Context, n int) (int, error) { return n, nil })
+	const count = 11
+	methods := slices.Repeat([]string{"/echo"}, count)
+	methods[count/2] = "/wait"
+	next := callAtOnce(t, address, methods...)
 	for n := range count {
 		if n == count-1 {
 			close(goOn)
 		}
-		var m message.Message
-		if err := r.next(&m); err != nil {
+		m, err := next()
+		if err != nil {
 			t.Fatalf("after %d replies: %v", n, err)
 		}
 		if waited := m.Seq == count/2; waited != (n == count-1) {
 			t.Errorf("reply %d is to call %d", n, m.Seq)
+		}
+	}
+}
+
+// farewell is a protocol in which the call of /bye is the last message.
+type farewell struct{ *raw.Proto }
+
+func (p farewell) CutFrame(buf []byte, m *message.Message) (int, error) {
+	n, err := p.Proto.CutFrame(buf, m)
+	m.Last = m.Method == "/bye"
+	return n, err
+}
+
+// TestTheLastCallMayTakeLong: it is answered, nothing behind it is read, and the session
+// ends.
+func TestTheLastCallMayTakeLong(t *testing.T) {
+	e, address := eagerServer(t, func(s proto.Stream) proto.Proto { return farewell{raw.New(s).(*raw.Proto)} })
+	mustServe(t, e, "/bye", func(_ Context, n int) (int, error) { <-time.After(4 * reliefTime); return n, nil })
+	mustServe(t, e, "/echo", func(_ Context, n int) (int, error) { return n, nil })
+	next := callAtOnce(t, address, "/echo", "/bye", "/echo")
+	for n := range 2 {
+		if m, err := next(); err != nil || m.Seq != int32(n) || string(m.Body) != fmt.Sprint(n) {
+			t.Fatalf("reply %d: %q to call %d, %v", n, m.Body, m.Seq, err)
+		}
+	}
+	if m, err := next(); !errors.Is(err, io.EOF) {
+		t.Errorf("behind the last reply comes %v %d, %v; want io.EOF", m.Type, m.Seq, err)
+	}
+}
+
+// refuseSecond does not want to read a second message.
+type refuseSecond struct{ asked atomic.Int64 }
+
+func (*refuseSecond) Name() string { return "refuse second" }
+
+func (p *refuseSecond) BeforeReadHeader(EarlyCtx) error {
+	if p.asked.Add(1) > 1 {
+		return errors.New("no more")
+	}
+	return nil
+}
+
+// TestARefusalToReadKeepsNoReplyBack that waits for those to others.
+func TestARefusalToReadKeepsNoReplyBack(t *testing.T) {
+	for _, inline := range []bool{false, true} {
+		e, err := New(Config{Plugins: []Plugin{new(refuseSecond)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { e.Close() })
+		e.relief.eager = !inline
+		var options []RouteOption
+		if inline {
+			options = append(options, Inline())
+		}
+		if err := Handle(e, "/echo", func(_ Context, n int) (int, error) { return n, nil }, options...); err != nil {
+			t.Fatal(err)
+		}
+		next := callAtOnce(t, "tcp://"+served(t, e), "/echo", "/echo")
+		if m, err := next(); err != nil || m.Seq != 0 || string(m.Body) != "0" {
+			t.Errorf("inline %v: the first reply is %q to call %d, %v", inline, m.Body, m.Seq, err)
+		}
+		if m, err := next(); !errors.Is(err, io.EOF) {
+			t.Errorf("inline %v: then comes %v %d, %v; want io.EOF", inline, m.Type, m.Seq, err)
 		}
 	}
 }

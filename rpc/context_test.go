@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,8 +20,18 @@ func TestAContextMayBeKept(t *testing.T) {
 	var kept sync.WaitGroup
 	type key struct{}
 	keep := func(ctx rpc.Context, n int) (int, error) {
+		asked := n%5 == 0 && ctx.Done() != nil
 		kept.Go(func() {
 			want := fmt.Sprint(n)
+			for asked && ctx.Err() == nil {
+				runtime.Gosched()
+			}
+			for range 100 {
+				if err := ctx.Err(); asked && !errors.Is(err, context.Canceled) {
+					t.Errorf("%d had ended, now it has %v", n, err)
+				}
+				runtime.Gosched()
+			}
 			for range n % 4 {
 				if ctx.Meta("n") != want || ctx.Metadata().Value("n") != want {
 					t.Errorf("metadata of %d: %q", n, ctx.Meta("n"))

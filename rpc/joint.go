@@ -80,6 +80,7 @@ func (j *joint) add(m *message.Message) (added bool, full *buffer, err error) {
 // It is work of the session, which does not end before release.
 func (s *Session) hold(in *inbound) {
 	in.reader, in.joint = s.reading, true
+	s.reading.prepare()
 	if !s.holds {
 		s.holds = true
 		s.work.add()

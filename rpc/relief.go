@@ -47,7 +47,7 @@ type reading struct {
 
 	in       *inbound         // what the next message is read into; nil if a handler has got it
 	meta     message.Meta     // the memory for the metadata of the next one then
-	contexts []handlerContext // for the next ones
+	contexts []handlerContext // for handlers, not used yet
 	route    *route           // of the handler that runs, or ran last
 	burst    int              // messages with short pauses between them
 	last     time.Duration    // when the last of them came, by the clock of the session's heard
@@ -78,14 +78,18 @@ func (r *reading) take() *inbound {
 	return in
 }
 
-// context gives the memory for the context of a handler that the reader runs; r is nil for
-// a worker's.
-func (r *reading) context(meta *message.Meta) *handlerContext {
-	if r == nil || meta.Len() > 0 {
-		return new(handlerContext)
-	}
-	if len(r.contexts) == 0 {
+// prepare makes contexts for the handlers of this message and of those that have come with
+// it, if there are some. Those that are left are dropped before the reader waits.
+func (r *reading) prepare() {
+	if len(r.contexts) == 0 && r.s.read.waiting() {
 		r.contexts = make([]handlerContext, manyContexts)
+	}
+}
+
+// context gives the memory for the context of a handler; r is nil for that of a worker.
+func (r *reading) context(meta *message.Meta) *handlerContext {
+	if r == nil || len(r.contexts) == 0 || meta.Len() > 0 {
+		return new(handlerContext)
 	}
 	c := &r.contexts[0]
 	r.contexts = r.contexts[1:]

@@ -103,6 +103,7 @@ func (s *Session) stopReading(m *message.Message, err error) {
 // beforeRead comes when the reader is about to wait.
 func (s *Session) beforeRead() {
 	s.came = 0
+	s.reading.contexts = nil
 	s.release()
 }
 

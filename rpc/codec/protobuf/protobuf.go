@@ -6,8 +6,6 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/runtime/protoiface"
 
 	"github.com/dserver/dserver/rpc/codec"
 	"github.com/dserver/dserver/rpc/codec/internal/text"
@@ -80,10 +78,8 @@ func appendMessage(dst []byte, m proto.Message, o proto.MarshalOptions) ([]byte,
 
 // Unmarshal replaces the message that v is or points at.
 func (Codec) Unmarshal(b []byte, v any) error {
-	if m, ok := v.(proto.Message); ok {
-		if m := m.ProtoReflect(); m.IsValid() {
-			return unmarshal(b, m) // what handlers and callers have, without a look at types
-		}
+	if m, ok := v.(proto.Message); ok && m.ProtoReflect().IsValid() {
+		return unmarshal(b, m) // what handlers and callers have, without a look at types
 	}
 	value, err := text.Target(v)
 	if err != nil {
@@ -96,14 +92,12 @@ func (Codec) Unmarshal(b []byte, v any) error {
 	if !ok || !m.ProtoReflect().IsValid() {
 		return refusal("read", v)
 	}
-	return unmarshal(b, m.ProtoReflect())
+	return unmarshal(b, m)
 }
 
-// unmarshal is proto.Unmarshal for who has the reflected message anyway.
-func unmarshal(b []byte, m protoreflect.Message) error {
-	_, err := proto.UnmarshalOptions{}.UnmarshalState(protoiface.UnmarshalInput{Buf: b, Message: m})
-	if err != nil {
-		return fmt.Errorf("cannot read a %T: %w", m.Interface(), err)
+func unmarshal(b []byte, m proto.Message) error {
+	if err := proto.Unmarshal(b, m); err != nil {
+		return fmt.Errorf("cannot read a %T: %w", m, err)
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ var _ Context = (*handlerContext)(nil)
 
 // context makes what the handler gets.
 func (in *inbound) context() Context {
-	c := in.reader.context(&in.m.Meta)
+	c := in.reader.context(in)
 	c.session, c.method, c.meta, c.codec = in.session, in.method, in.m.Meta, in.m.Codec
 	c.message = in
 	in.seen = c
@@ -82,7 +82,13 @@ func (c *handlerContext) ask() *inbound {
 }
 
 // letGo is true if nobody has the message from here, nor will.
-func (c *handlerContext) letGo() bool { return c.fate.CompareAndSwap(unasked, gone) }
+func (c *handlerContext) letGo() bool {
+	if !c.fate.CompareAndSwap(unasked, gone) {
+		return false
+	}
+	c.message = nil // which nobody looks at any more
+	return true
+}
 
 // context is that of the message, or one that has ended.
 func (c *handlerContext) context() context.Context {

@@ -12,8 +12,8 @@ import (
 	"github.com/dserver/dserver/rpc/status"
 )
 
-// dispatch hands a message on, that of the session's reading. It runs on the reader's goroutine and never
-// waits for a handler. An error ends the session.
+// dispatch hands a message on, which the session's reading has in its memory. It runs on the
+// reader's goroutine and never waits for a handler. An error ends the session.
 func (s *Session) dispatch(m *message.Message) error {
 	switch m.Type {
 	case message.Reply:

@@ -61,13 +61,7 @@ func (in *inbound) finish(failure error) {
 	s := in.session
 	s.e.counters.handled.Add(1)
 	s.e.release(in)
-	switch r := in.reader; {
-	case !in.empty():
-	case r != nil:
-		r.use(in)
-	default:
-		s.e.inbounds.put(in)
-	}
+	in.recycle()
 	s.work.done()
 }
 

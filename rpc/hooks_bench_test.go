@@ -32,7 +32,7 @@ func (idle) AfterReadReplyBody(rpc.ReadCtx) error   { return nil }
 
 // BenchmarkHooks shows what five plugins on both sides add to a call in memory. The
 // calls with and without take turns of a hundred, so that a machine which is slower
-// for a while is slower for both, and hooks-ns/op is the median of the differences.
+// for a while is slower for both, and hooks-ns/call is the median of the differences.
 func BenchmarkHooks(b *testing.B) {
 	const turn = 100
 	body := make([]byte, 64)

@@ -46,14 +46,32 @@ func (p *inboundPool) get() *inbound {
 
 func (p *inboundPool) put(in *inbound) { p.pool.Put(in) }
 
-// empty makes a message that was handled ready for another one, unless somebody may have
-// kept it: a hook with its exchange, who watches its deadline, or the handler.
+// recycle gives a message that was handled back to the reader that ran its handler, or to
+// the pool, unless somebody may have kept it.
+func (in *inbound) recycle() {
+	r, e := in.reader, in.session.e
+	switch {
+	case !in.empty():
+	case r != nil:
+		r.use(in)
+	default:
+		e.inbounds.put(in)
+	}
+}
+
+// empty makes a message ready for another one, unless somebody may have kept it: a hook with
+// its exchange, who watches its deadline, or the handler. These have no use for its value.
 func (in *inbound) empty() bool {
-	if in.timer != nil || in.shared.Load() != nil || in.seen == nil || !in.seen.letGo() {
+	kept := in.seen == nil || !in.seen.letGo() || in.shared.Load() != nil
+	if in.timer != nil {
+		return false
+	}
+	in.value, in.bytes = nil, nil
+	if kept {
 		return false
 	}
 	in.clear()
-	in.lazy.parent, in.route, in.seen, in.bytes, in.reader = nil, nil, nil, nil, nil
+	in.lazy.parent, in.route, in.seen, in.reader = nil, nil, nil, nil
 	if in.lazy.asked.Load() != nil { // storing is dearer than looking
 		in.lazy.asked.Store(nil)
 	}

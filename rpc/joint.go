@@ -79,7 +79,7 @@ func (j *joint) add(m *message.Message) (added bool, full *buffer, err error) {
 // hold lets the reply to a message wait for those to the others that have come already.
 // It is work of the session, which does not end before release.
 func (s *Session) hold(in *inbound) {
-	in.reader, in.joint = s.reading, true
+	in.reader = s.reading
 	s.reading.prepare()
 	if !s.holds {
 		s.holds = true

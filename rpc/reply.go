@@ -67,7 +67,7 @@ func (in *inbound) reply(result any, err error) {
 	p := answers.get()
 	defer answers.put(p)
 	in.fillAnswer(p)
-	p.joint = in.joint
+	p.joint = in.reader != nil
 	p.value, p.m.Status = result, in.statusOf(err)
 	p.m.Filters = in.m.Filters
 	if in.seen != nil {

@@ -55,7 +55,7 @@ func (s *Session) call(ctx context.Context, c *call, method string, req, res any
 	if err := s.calls.add(c); err != nil {
 		return err
 	}
-	if err := s.send(ctx, waitContext, &c.m); err != nil {
+	if err := s.send(ctx, waitContext, &c.m, nil); err != nil {
 		s.takeBack(c)
 		return err
 	}
@@ -128,7 +128,7 @@ func (s *Session) push(ctx context.Context, wait time.Duration, c *call, method 
 		return err
 	}
 	p.m.Seq = s.calls.number()
-	if err := s.send(ctx, wait, &p.m); err != nil {
+	if err := s.send(ctx, wait, &p.m, nil); err != nil {
 		return err
 	}
 	if err := s.e.hooks.runAfterWritePush(p); err != nil {
@@ -189,10 +189,10 @@ func (s *Session) codecFor(asked byte) byte {
 	}
 }
 
-// send encodes and writes m. Its error is a status.
-func (s *Session) send(ctx context.Context, wait time.Duration, m *message.Message) error {
+// send encodes and writes m, with which a CALL ends or none does. Its error is a status.
+func (s *Session) send(ctx context.Context, wait time.Duration, m *message.Message, ends *inbound) error {
 	if s.enc.framer == nil {
-		return s.sendPacked(ctx, wait, m)
+		return s.sendPacked(ctx, wait, m, ends)
 	}
 	frame := s.e.bufs.get(len(m.Body) + frameRoom)
 	var err error
@@ -200,7 +200,7 @@ func (s *Session) send(ctx context.Context, wait time.Duration, m *message.Messa
 		s.e.bufs.put(frame)
 		return status.Newf(status.WriteFailed, "%w", err)
 	}
-	return writeEnded(s.out.write(ctx, wait, frame))
+	return writeEnded(s.out.write(ctx, wait, frame, ends))
 }
 
 // frameRoom is what a frame usually has besides its body, in bytes.
@@ -209,7 +209,7 @@ const frameRoom = 256
 // sendPacked is send for a Proto that packs. Messages go out in the order in which
 // they were packed, so that the Proto can say which of them goes first: all waiting is
 // done before.
-func (s *Session) sendPacked(ctx context.Context, wait time.Duration, m *message.Message) error {
+func (s *Session) sendPacked(ctx context.Context, wait time.Duration, m *message.Message, ends *inbound) error {
 	if err := s.out.awaitRoom(ctx, wait); err != nil {
 		return writeEnded(err)
 	}
@@ -218,7 +218,7 @@ func (s *Session) sendPacked(ctx context.Context, wait time.Duration, m *message
 	err := s.enc.pack(m, func(packed []byte) {
 		frame := s.e.bufs.get(len(packed))
 		frame.b = append(frame.b, packed...)
-		drive, ended = s.out.enqueue(frame)
+		drive, ended = s.out.enqueue(frame, ends)
 	})
 	if drive {
 		s.out.drive()
@@ -234,7 +234,7 @@ func (s *Session) interim(b []byte) {
 	s.enc.mu.Lock()
 	frame := s.e.bufs.get(len(b))
 	frame.b = append(frame.b, b...)
-	err := s.out.write(context.Background(), waitNever, frame)
+	err := s.out.write(context.Background(), waitNever, frame, nil)
 	s.enc.mu.Unlock()
 	if errors.Is(err, errFull) {
 		s.log().Warn("closing session", "error", err)

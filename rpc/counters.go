@@ -20,7 +20,7 @@ type counters struct {
 // Stats counts what happened in an endpoint since it was made.
 type Stats struct {
 	Sessions      int   // there now, also those that are set up or end
-	Handlers      int   // running now
+	Handlers      int   // running now, or with a reply that waits for room
 	Handled       int64 // messages that handlers have finished
 	LateReplies   int64 // that came when nobody waited any more
 	DroppedPushes int64 // for which there was no route or no room
@@ -37,7 +37,7 @@ func (e *Endpoint) Stats() Stats {
 	e.mu.Unlock()
 	return Stats{
 		Sessions:      sessions,
-		Handlers:      int(e.handlers.n.Load()),
+		Handlers:      int(e.running.Load()),
 		Handled:       e.counters.handled.Load(),
 		LateReplies:   e.counters.lateReplies.Load(),
 		DroppedPushes: e.counters.droppedPushes.Load(),

@@ -97,7 +97,7 @@ func (s *Session) SendAuth(t message.Type, st *status.Status, body any) error {
 	if m.Body, err = s.e.encode(m.Codec, body); err != nil {
 		return status.Newf(status.WriteFailed, "cannot encode the %v: %w", t, err)
 	}
-	return s.send(s.ctx, s.e.limits.HandshakeTime, &m)
+	return s.send(s.ctx, s.e.limits.HandshakeTime, &m, nil)
 }
 
 // ReceiveAuth reads one message, whatever its type, and decodes the body of an

@@ -34,8 +34,9 @@ type Endpoint struct {
 
 	inbounds inboundPool
 
-	handlers     work         // that run
-	requestBytes atomic.Int64 // that they hold
+	handlers     work         // that run, or whose replies are not done with
+	running      atomic.Int64 // those that run
+	requestBytes atomic.Int64 // that these hold
 	counters     counters
 	warns        thrift
 

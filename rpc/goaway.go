@@ -58,7 +58,7 @@ func (s *Session) sendCancel(seq int32) {
 // not read it is lost.
 func (s *Session) sendControl(m *message.Message) {
 	m.Seq = s.calls.number()
-	if err := s.send(context.Background(), waitNever, m); err != nil {
+	if err := s.send(context.Background(), waitNever, m, nil); err != nil {
 		s.log().Debug("control message not sent", "method", m.Method, "error", err)
 	}
 }

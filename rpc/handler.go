@@ -21,7 +21,7 @@ func (in *inbound) watch() {
 	}
 	in.timer.unwatch = context.AfterFunc(in.Context, func() {
 		if errors.Is(in.Err(), context.DeadlineExceeded) {
-			in.session.e.workers.run(in.timeOut)
+			in.session.e.workers.run(func() { in.timeOut(false) })
 		}
 	})
 }
@@ -52,16 +52,17 @@ func (in *inbound) finish(failure error) {
 		t.unwatch()
 		// A CALL that was not answered by now had no time or nobody who waits.
 		if errors.Is(in.Err(), context.DeadlineExceeded) {
-			in.timeOut()
+			in.timeOut(true)
 		}
 	}
 	in.endContext()
 	in.end(failure)
 	in.dropBody()
+	in.vacate()
 	s := in.session
 	s.e.counters.handled.Add(1)
-	s.e.release(in)
 	in.recycle()
+	s.e.handlers.done()
 	s.work.done()
 }
 

@@ -20,6 +20,7 @@ type inbound struct {
 	size     int             // of the body, as counted by the endpoint
 	bytes    []byte          // a request or a result of that type
 	answered atomic.Bool     // who sets it sends the reply
+	vacated  bool            // it does not count any more
 	timed    bool            // it is looked at how long the handler takes
 	timer    *handlerTimer   // of a Context with a deadline; nil without
 	seen     *handlerContext // what the handler sees of it; nil before it began
@@ -79,7 +80,7 @@ func (in *inbound) empty() bool {
 	if in.answered.Load() {
 		in.answered.Store(false)
 	}
-	in.timed = false
+	in.vacated, in.timed = false, false
 	return true
 }
 
@@ -165,10 +166,14 @@ func (r *running) list() []waiting {
 	return list
 }
 
+// fewReplies is how many messages may be handled or have replies that are not done with,
+// however few handlers may run.
+const fewReplies = 64
+
 // admit counts a handler in and gives "", or names the bound that is reached.
 func (e *Endpoint) admit(in *inbound) string {
 	s, r := in.session, in.route
-	inSession, inEndpoint := s.running.add(in), int(e.handlers.add())
+	inSession, inEndpoint, inHand := s.running.add(in), int(e.running.Add(1)), int(e.handlers.add())
 	bytes, inRoute := int(e.requestBytes.Add(int64(in.size))), r.enter()
 	var reached string
 	switch {
@@ -176,6 +181,8 @@ func (e *Endpoint) admit(in *inbound) string {
 		reached = "too many calls of this session run"
 	case above(inEndpoint, e.limits.EndpointHandlers):
 		reached = "too many calls run"
+	case above(inHand, e.limits.EndpointHandlers+max(e.limits.EndpointHandlers, fewReplies)):
+		reached = "too many replies are not done with"
 	case above(bytes, max(e.limits.RequestBytes, in.size)):
 		reached = "running calls hold too much memory"
 	case above(inRoute, r.limit):
@@ -183,19 +190,27 @@ func (e *Endpoint) admit(in *inbound) string {
 	default:
 		return ""
 	}
-	e.release(in)
+	in.vacate()
+	e.handlers.done()
 	return reached
 }
 
 // above tells whether a count is above a bound, of which 0 is none.
 func above(count, most int) bool { return most > 0 && count > most }
 
-// release undoes admit.
-func (e *Endpoint) release(in *inbound) {
+// vacate gives the place of a handler to others. That is when its reply goes out, not
+// after it: who has the answer may call again at once. The handler that ends does it, more
+// than once maybe; nil is none.
+func (in *inbound) vacate() {
+	if in == nil || in.vacated {
+		return
+	}
+	in.vacated = true
+	e := in.session.e
 	in.session.running.remove(in)
 	e.requestBytes.Add(-int64(in.size))
 	in.route.leave()
-	e.handlers.done()
+	e.running.Add(-1)
 }
 
 // enter counts a handler of a route that has a limit and gives how many there are now.

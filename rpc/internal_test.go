@@ -310,7 +310,7 @@ func TestWriterKeepsTheOrderOverAFullSocket(t *testing.T) {
 				for i := range frames {
 					frame := make([]byte, size)
 					frame[0], frame[1] = byte(i>>8), byte(i)
-					if err := w.write(t.Context(), waitContext, &buffer{slices.Clone(frame)}); err != nil {
+					if err := w.write(t.Context(), waitContext, &buffer{slices.Clone(frame)}, nil); err != nil {
 						t.Error(err)
 					}
 				}
@@ -329,7 +329,7 @@ func TestWriterKeepsTheOrderOverAFullSocket(t *testing.T) {
 				t.Errorf("at the end: %v", err)
 			}
 			far.Close()
-			if err := w.write(t.Context(), waitContext, &buffer{slices.Clone(frame)}); !errors.Is(err, net.ErrClosed) {
+			if err := w.write(t.Context(), waitContext, &buffer{slices.Clone(frame)}, nil); !errors.Is(err, net.ErrClosed) {
 				t.Errorf("after the end: %v", err)
 			}
 			if err := workers.stop(t.Context()); err != nil {

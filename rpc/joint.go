@@ -54,8 +54,8 @@ func (j *joint) take() *buffer {
 }
 
 // add puts m with those that wait, unless none do now or it is large. What it gives has to
-// be written at once.
-func (j *joint) add(m *message.Message) (added bool, full *buffer, err error) {
+// be written at once, and the CALL that ends with m then; else it has ended.
+func (j *joint) add(m *message.Message, ends *inbound) (added bool, full *buffer, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if !j.on || j.enc.framer == nil || len(m.Body) > maxJointBody {
@@ -72,6 +72,8 @@ func (j *joint) add(m *message.Message) (added bool, full *buffer, err error) {
 	}
 	if j.count++; j.count == mostJoint {
 		full = j.take()
+	} else {
+		ends.vacate()
 	}
 	return true, full, nil
 }
@@ -95,7 +97,7 @@ func (s *Session) release() {
 	}
 	s.holds = false
 	if batch := s.joint.end(); batch != nil {
-		s.sent("several", writeEnded(s.out.write(context.Background(), s.e.limits.ReplyTime, batch)))
+		s.sent("several", writeEnded(s.out.write(context.Background(), s.e.limits.ReplyTime, batch, nil)))
 	}
 	s.work.done()
 }
@@ -103,12 +105,12 @@ func (s *Session) release() {
 // answer sends a reply, together with others if it may be.
 func (s *Session) answer(p *passage, wait time.Duration) error {
 	if p.joint {
-		if added, full, err := s.joint.add(&p.m); added {
+		if added, full, err := s.joint.add(&p.m, p.ends); added {
 			if err == nil && full != nil {
-				err = writeEnded(s.out.write(context.Background(), wait, full))
+				err = writeEnded(s.out.write(context.Background(), wait, full, p.ends))
 			}
 			return err
 		}
 	}
-	return s.send(context.Background(), wait, &p.m)
+	return s.send(context.Background(), wait, &p.m, p.ends)
 }

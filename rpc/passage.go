@@ -20,6 +20,7 @@ type passage struct {
 	value   any             // the body as a Go value
 	memory  *buffer         // what the body is in, if that is to be used again
 	request *passage        // of a REPLY that has the exchange of its CALL
+	ends    *inbound        // the CALL whose handler has ended, of its REPLY
 	own     bool            // the body is in memory that is nobody else's
 	joint   bool            // the REPLY may wait for others
 	shared  atomic.Pointer[exchange]
@@ -115,7 +116,7 @@ func (p *passagePool) put(of *passage) {
 func (p *passage) clear() {
 	p.dropBody()
 	p.Context, p.session, p.method = nil, nil, ""
-	p.m, p.value, p.request, p.joint = message.Message{}, nil, nil, false
+	p.m, p.value, p.request, p.ends, p.joint = message.Message{}, nil, nil, nil, false
 	if p.shared.Load() != nil { // storing is dearer than looking
 		p.shared.Store(nil)
 	}

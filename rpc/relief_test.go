@@ -229,6 +229,36 @@ func (p farewell) CutFrame(buf []byte, m *message.Message) (int, error) {
 	return n, err
 }
 
+// late is a hook that keeps who has sent a reply.
+type late struct{ goOn chan struct{} }
+
+func (late) Name() string                     { return "late" }
+func (l late) AfterWriteReply(WriteCtx) error { <-l.goOn; return nil }
+
+// TestAJoinedReplyLeavesItsPlace: replies that wait for others count as sent, as those do
+// that fill a batch.
+func TestAJoinedReplyLeavesItsPlace(t *testing.T) {
+	e := testEndpoint(t, raw.New)
+	e.relief.eager, e.limits.SessionHandlers = true, 1
+	l := late{make(chan struct{})}
+	answer := func(_ Context, n int) (int, error) { return n, nil }
+	if err := Handle(e, "/answer", answer, WithPlugins(l)); err != nil {
+		t.Fatal(err)
+	}
+	s := dialled(t, raw.New, "tcp://"+served(t, e))
+	defer close(l.goOn)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for n := range 3 * mostJoint {
+		if err := s.Call(ctx, "/answer", n, nil); err != nil {
+			t.Fatalf("call %d: %v", n, err)
+		}
+	}
+	if n := e.Stats().Reliefs; n < 3*mostJoint-1 {
+		t.Errorf("%d readers were relieved", n)
+	}
+}
+
 // TestTheLastCallMayTakeLong: it is answered, nothing behind it is read, and the session
 // ends.
 func TestTheLastCallMayTakeLong(t *testing.T) {

@@ -67,7 +67,7 @@ func (in *inbound) reply(result any, err error) {
 	p := answers.get()
 	defer answers.put(p)
 	in.fillAnswer(p)
-	p.joint = in.reader != nil
+	p.ends, p.joint = in, in.reader != nil
 	p.value, p.m.Status = result, in.statusOf(err)
 	p.m.Filters = in.m.Filters
 	if in.seen != nil {
@@ -79,13 +79,16 @@ func (in *inbound) reply(result any, err error) {
 	in.session.sent(in.method, in.session.writeReply(p, in.hooks(), in.session.e.limits.ReplyTime))
 }
 
-// timeOut answers 408 while the handler may still run and set metadata.
-func (in *inbound) timeOut() {
+// timeOut answers 408, while the handler may still run and set metadata unless it has ended.
+func (in *inbound) timeOut(ended bool) {
 	if !in.answered.CompareAndSwap(false, true) {
 		return
 	}
 	var p passage
 	in.fillAnswer(&p)
+	if ended {
+		p.ends = in
+	}
 	p.m.Status, p.m.Filters = status.New(status.HandleTimeout, ""), in.m.Filters
 	in.session.sent(in.method, in.session.writeReply(&p, in.hooks(), in.session.e.limits.ReplyTime))
 }

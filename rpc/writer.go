@@ -48,16 +48,17 @@ const (
 	waitNever   time.Duration = -1 // not at all; may use twice the room
 )
 
-// write takes a frame, which is its own from then on; it goes out soon, in order. It waits for room
-// until ctx ends, and no longer than wait if that is positive.
-func (w *writer) write(ctx context.Context, wait time.Duration, frame *buffer) error {
+// write takes a frame, which is its own from then on; it goes out soon, in order. It waits
+// for room until ctx ends, and no longer than wait if that is positive. A CALL that ends
+// with it keeps its place until then; nil is none.
+func (w *writer) write(ctx context.Context, wait time.Duration, frame *buffer, ends *inbound) error {
 	w.mu.Lock()
 	if err := w.admit(ctx, wait); err != nil {
 		w.mu.Unlock()
 		w.bufs.put(frame)
 		return err
 	}
-	drive := w.add(frame)
+	drive := w.add(frame, ends)
 	w.mu.Unlock()
 	if drive {
 		w.drive()
@@ -74,7 +75,7 @@ func (w *writer) awaitRoom(ctx context.Context, wait time.Duration) error {
 
 // enqueue takes a frame without waiting, for who had room just now. With drive the
 // caller must call it.
-func (w *writer) enqueue(frame *buffer) (drive bool, err error) {
+func (w *writer) enqueue(frame *buffer, ends *inbound) (drive bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -83,14 +84,15 @@ func (w *writer) enqueue(frame *buffer) (drive bool, err error) {
 	case w.finishing:
 		err = net.ErrClosed
 	default:
-		return w.add(frame), nil
+		return w.add(frame, ends), nil
 	}
 	w.bufs.put(frame)
 	return false, err
 }
 
 // add queues a frame and tells whether the caller has to drive; the lock is held.
-func (w *writer) add(frame *buffer) (drive bool) {
+func (w *writer) add(frame *buffer, ends *inbound) (drive bool) {
+	ends.vacate()
 	if len(frame.b) == 0 {
 		w.bufs.put(frame)
 		return false

@@ -13,8 +13,9 @@
 // deadline has passed or its caller is gone. A CALL that is shed is answered 503 with
 // Retry set, a PUSH is dropped and counted by its endpoint.
 //
-// A place is free again when the handler has returned, not when its caller has got its
-// 408: a handler that goes on still costs what it costs. Messages that wait count among
+// A place is free again when the handler has returned, just before its reply is written:
+// who has the answer may call again at once. After a 408 it is free when the handler
+// returns after all: one that goes on still costs what it costs. Messages that wait count among
 // the running ones of rpc.Limits, which are for all that a peer can cause; this plugin is
 // for what a service can do. A message takes one place of a plugin, in however many lists
 // the plugin stands.

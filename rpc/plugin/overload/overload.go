@@ -37,7 +37,14 @@ type Plugin struct {
 var (
 	_ rpc.BeforeReadCallBody = (*Plugin)(nil)
 	_ rpc.BeforeReadPushBody = (*Plugin)(nil)
+	_ rpc.BeforeWriteReply   = (*Plugin)(nil)
 )
+
+// place is what a message has, once it was admitted.
+type place struct {
+	p     *Plugin
+	taken bool // by the goroutine of the handler, which alone sees it
+}
 
 // waiter is one message in the queue.
 type waiter struct {
@@ -87,8 +94,22 @@ func (p *Plugin) Stats() Stats {
 	return s
 }
 
+// BeforeWriteReply gives the place away: who gets the reply may call again before it is
+// known here that the reply was written. A 408 may be that of a handler which goes on.
+func (p *Plugin) BeforeWriteReply(c rpc.WriteCtx) error {
+	if st := c.Status(); st != nil && st.Code == status.HandleTimeout {
+		return nil
+	}
+	if v, ok := c.Attributes().Load(p); ok {
+		of, _ := v.(*place)
+		of.leave()
+	}
+	return nil
+}
+
 func (p *Plugin) enter(c rpc.ReadCtx) error {
-	if _, again := c.Attributes().LoadOrStore(p, nil); again {
+	of := &place{p: p}
+	if _, again := c.Attributes().LoadOrStore(p, of); again {
 		return nil
 	}
 	at, err := p.take()
@@ -98,7 +119,8 @@ func (p *Plugin) enter(c rpc.ReadCtx) error {
 	if err != nil {
 		return err
 	}
-	c.OnEnd(func(error) { p.leave() })
+	of.taken = true
+	c.OnEnd(func(error) { of.leave() })
 	return nil
 }
 
@@ -153,7 +175,15 @@ func (p *Plugin) giveUp(at *list.Element, w *waiter, counter *int64) bool {
 	return true
 }
 
-// leave gives the place to the one that has waited longest.
+// leave gives the place back, if it was not yet.
+func (of *place) leave() {
+	if of.taken {
+		of.taken = false
+		of.p.leave()
+	}
+}
+
+// leave gives a place to the one that has waited longest.
 func (p *Plugin) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

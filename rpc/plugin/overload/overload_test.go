@@ -127,6 +127,27 @@ func TestWaitingEndsWithItsCaller(t *testing.T) {
 	}
 }
 
+// lingering keeps whoever sends a reply after it is written.
+type lingering chan struct{}
+
+func (lingering) Name() string                         { return "lingering" }
+func (l lingering) AfterWriteReply(rpc.WriteCtx) error { <-l; return nil }
+
+// TestWhoHasItsAnswerMayCallAgain, although who sent the answer is not done.
+func TestWhoHasItsAnswerMayCallAgain(t *testing.T) {
+	l := make(lingering)
+	_, g, s, e := bed(t, overload.Options{Running: 1, Waiting: -1}, rpc.WithPlugins(l))
+	rpctest.Handle(t, e, "/fail", func(rpc.Context, any) (any, error) { return nil, errors.New("no") }, rpc.WithPlugins(l))
+	defer close(l)
+	close(g.through)
+	for n := range 20 {
+		if err := s.Call(t.Context(), "/gate", n, nil); err != nil {
+			t.Fatalf("call %d: %v", n, err)
+		}
+		rpctest.Code(t, s.Call(t.Context(), "/fail", nil, nil), status.InternalServerError)
+	}
+}
+
 // TestF19PlaceIsTakenUntilTheHandlerReturns, though its caller was answered.
 func TestF19PlaceIsTakenUntilTheHandlerReturns(t *testing.T) {
 	p, g, s, _ := bed(t, overload.Options{Running: 1, Waiting: -1}, rpc.WithTimeout(50*time.Millisecond))

@@ -166,8 +166,7 @@ func (r *running) list() []waiting {
 	return list
 }
 
-// fewReplies is how many messages may be handled or have replies that are not done with,
-// however few handlers may run.
+// fewReplies is how many replies may be out and not done with, however few handlers may run.
 const fewReplies = 64
 
 // admit counts a handler in and gives "", or names the bound that is reached.

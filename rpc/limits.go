@@ -12,6 +12,9 @@ type Limits struct {
 	Pending     int // own calls of a session that wait for a reply; default 65536
 	WriteQueue  int // bytes of a session that wait to be written before writers wait; default 1 MiB
 
+	// Handlers count until their replies go out: who has an answer may call again at once.
+	// Of calls whose replies are out, but not the hooks after them, there may be as many
+	// again as EndpointHandlers, or 64 where that is less.
 	SessionHandlers  int // handlers that run for one session; default 2048
 	EndpointHandlers int // handlers that run for all sessions; default 16384
 	RequestBytes     int // bytes of the requests that all running handlers hold; default 256 MiB

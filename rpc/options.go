@@ -114,8 +114,9 @@ func WithTimeout(d time.Duration) RouteOption {
 	return func(o *routeOptions) { o.timeout = d }
 }
 
-// WithLimit lets at most n handlers of the route run at once, over all sessions.
-// A further call is answered 503.
+// WithLimit lets at most n handlers of the route run at once, over all sessions; 0 is no
+// limit of its own. A further call is answered 503. As with [Limits], a handler counts until
+// its reply goes out.
 func WithLimit(n int) RouteOption {
 	return func(o *routeOptions) { o.limit = n }
 }

@@ -41,6 +41,7 @@ var clock = time.Date(2030, 1, 2, 15, 4, 5, 678e6, time.Local)
 func newMaster(name string) *master {
 	now := time.Now()
 	m := &master{
+		// Ages from an hour on are told in minutes, of which this is amid one.
 		name: name, born: now.Add(-2*time.Hour - 13*time.Minute - 30*time.Second),
 		changed: make(chan struct{}), stopping: make(chan struct{}), release: make(chan struct{}),
 		outcome: "committed",
@@ -182,7 +183,7 @@ func (m *master) to(r ctl.ActionRequest, state string) (ctl.ActionResult, error)
 		if name == "mailer" && state == "serving" {
 			a.State, a.Error = "failed", "cannot reach mail.example.com: connection refused"
 		} else {
-			m.sandboxes[i].State, m.sandboxes[i].Since = state, m.born.Add(2*time.Hour)
+			m.sandboxes[i].State, m.sandboxes[i].Since = state, m.born.Add(time.Hour)
 			a.State = state
 		}
 		res.Results = append(res.Results, a)

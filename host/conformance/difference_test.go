@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -283,8 +284,12 @@ func showOutput(t *testing.T, in *hosttest.Instance) {
 }
 
 func showCrash(t *testing.T, in *hosttest.Instance) {
-	in.Configure(hosttest.Settings{Fault: "die", After: 300 * time.Millisecond})
+	now := filepath.Join(t.TempDir(), "now")
+	in.Configure(hosttest.Settings{Fault: "die", When: now})
 	p := foreground(t, in)
+	if err := os.WriteFile(now, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if single(in) {
 		if code := p.wait(); code != 3 { // with which package app ends itself
 			t.Errorf("it ends with code %d", code)

@@ -17,6 +17,7 @@ type Settings struct {
 	Worker       string        // holds all sandboxes, if given
 	Fault        string        // what the sandbox faulty does wrong; see package app
 	After        time.Duration // how long a fault takes that takes a while
+	When         string        // a file instead of that: the fault comes when it is there
 	Extra        string        // TOML at the end of the file
 }
 
@@ -49,7 +50,7 @@ func (s Settings) document(mode string, bare bool) string {
 	b.WriteString("\n[sandbox.faulty]\n")
 	s.writeWorker(&b)
 	if s.Fault != "" {
-		fmt.Fprintf(&b, "config = { fault = %q, after = %q }\n", s.Fault, s.After)
+		fmt.Fprintf(&b, "config = { fault = %q, after = %q, when = %q }\n", s.Fault, s.After, s.When)
 	}
 	b.WriteString(s.Extra)
 	return b.String()

@@ -60,9 +60,9 @@ func TestHandlersThatOutlastTheDeadlineAreCutAndNamed(t *testing.T) {
 }
 
 func TestHandlerThatNeverReturnsMakesTheSandboxStuck(t *testing.T) {
-	release := make(chan struct{})
+	entered, release := make(chan struct{}), make(chan struct{})
 	b, err := sandboxtest.Start(t.Context(), httpservice.New("web", http.HandlerFunc(
-		func(http.ResponseWriter, *http.Request) { <-release })), sandboxtest.Options{})
+		func(http.ResponseWriter, *http.Request) { close(entered); <-release })), sandboxtest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +74,7 @@ func TestHandlerThatNeverReturnsMakesTheSandboxStuck(t *testing.T) {
 	if _, err := io.WriteString(conn, "GET /hang HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
+	<-entered
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	r := b.Drain(ctx)

@@ -21,6 +21,7 @@ type faulty struct{}
 type settings struct {
 	Fault string        `json:"fault"`
 	After time.Duration `json:"after"` // of what has one: how long it takes
+	When  string        `json:"when"`  // a file to wait for instead
 }
 
 // Name implements sandbox.Service.
@@ -54,17 +55,13 @@ func (f faulty) Serve(_ context.Context, box *sandbox.Box) error {
 		}
 	case "die":
 		box.Ready()
-		select {
-		case <-time.After(s.After):
+		if s.due(drain) {
 			exit("a while after it was ready")
-		case <-drain:
 		}
 	case "panic-later":
 		box.Ready()
-		select {
-		case <-time.After(s.After):
+		if s.due(drain) {
 			panic("as told, a while after it was ready")
-		case <-drain:
 		}
 	case "hang":
 		box.Ready()
@@ -76,6 +73,29 @@ func (f faulty) Serve(_ context.Context, box *sandbox.Box) error {
 	box.Ready()
 	<-drain
 	return nil
+}
+
+// due waits for the time of a fault, or for its file; it is false if drain comes first.
+func (s settings) due(drain <-chan struct{}) bool {
+	if s.When == "" {
+		select {
+		case <-time.After(s.After):
+			return true
+		case <-drain:
+			return false
+		}
+	}
+	const lookEvery = 10 * time.Millisecond
+	for {
+		if _, err := os.Stat(s.When); err == nil {
+			return true
+		}
+		select {
+		case <-time.After(lookEvery):
+		case <-drain:
+			return false
+		}
+	}
 }
 
 // exit ends the whole process.

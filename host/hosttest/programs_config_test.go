@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dserver/dserver/host/hosttest"
 	"github.com/dserver/dserver/internal/proc"
@@ -151,7 +152,7 @@ func TestReloadTouchesWhatHasChanged(t *testing.T) {
 func TestReloadThatFailsGoesBack(t *testing.T) {
 	hosttest.EachSupervisor(t, func(t *testing.T, in *hosttest.Instance) {
 		program := func(command string) hosttest.Settings {
-			return hosttest.Settings{Extra: fmt.Sprintf(`
+			return hosttest.Settings{Probation: 2 * time.Second, Extra: fmt.Sprintf(`
 [program.replaced]
 command   = [%[1]s]
 instances = 3

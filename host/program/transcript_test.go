@@ -267,7 +267,7 @@ func (s *stage) do(words []string) error {
 		return s.succeed(true)
 	case "killed":
 		return s.succeed(false)
-	case "ready", "exit", "kill", "unwell", "notice":
+	case "ready", "exit", "kill", "unwell", "notice", "stall":
 		return s.happen(verb, args)
 	case "status":
 		synctest.Wait()
@@ -350,6 +350,11 @@ func (s *stage) happen(verb string, args []string) error {
 	case "ready":
 		u, r := s.runOf(args[0], c)
 		u.tell(isReady{run: r})
+	case "stall":
+		d, err := time.ParseDuration(args[1])
+		u, _ := s.runOf(args[0], c)
+		u.tell(stall(d))
+		return err
 	case "unwell":
 		u, r := s.runOf(args[0], c)
 		u.tell(isUnwell{run: r, why: strings.Join(args[1:], " "), action: u.settingsFor(r).Live.Action})
@@ -367,6 +372,11 @@ func (s *stage) happen(verb string, args []string) error {
 	synctest.Wait()
 	return nil
 }
+
+// stall keeps the goroutine of an instance, as a busy machine does.
+type stall time.Duration
+
+func (d stall) apply(*unit) { time.Sleep(time.Duration(d)) }
 
 // runOf finds the run of a process. The instances' goroutines all wait, so that
 // looking at what is theirs is no race.

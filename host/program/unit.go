@@ -131,6 +131,7 @@ func (u *unit) loop(ctx context.Context) {
 		case <-u.next.done():
 			u.ended(u.next)
 		case now := <-u.alarms.c():
+			u.lookForEnds()
 			u.ring(now)
 		case <-ctx.Done():
 			return
@@ -138,6 +139,7 @@ func (u *unit) loop(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		u.lookForEnds()
 		u.answer()
 		u.show()
 		if u.removed && u.empty() {
@@ -145,6 +147,18 @@ func (u *unit) loop(ctx context.Context) {
 				return
 			}
 			u.removed = false
+		}
+	}
+}
+
+// lookForEnds comes before what a time has come for and before answers: nobody takes over, is
+// late, or is called a success, who has ended before that but is seen only now.
+func (u *unit) lookForEnds() {
+	for _, r := range []*run{u.run, u.next} {
+		select {
+		case <-r.done():
+			u.ended(r)
+		default:
 		}
 	}
 }

@@ -62,7 +62,7 @@ func TestMain(m *testing.M) {
 // prints.
 func program(t *testing.T, name string, args ...string) (cmd *exec.Cmd, out *bytes.Buffer) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // 200 images on a busy machine take one
 	t.Cleanup(cancel)
 	cmd = exec.CommandContext(ctx, executable(t), args...)
 	cmd.Env = standin.Environ(name)

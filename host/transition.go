@@ -131,10 +131,20 @@ func (t *transition) probation(ctx context.Context) error {
 	case g := <-died:
 		return g.failure("probation", nil)
 	case <-over.C:
-		return nil
+		return t.lookForDeaths()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// lookForDeaths is for those that have come by the end of a probation and are not seen yet.
+func (t *transition) lookForDeaths() error {
+	for _, e := range t.entries {
+		if e.gen.life.Err() != nil {
+			return e.gen.failure("probation", nil)
+		}
+	}
+	return nil
 }
 
 // commit opens the new generations, then lets the old ones drain. Up to the

@@ -107,6 +107,27 @@ func TestTransitionThatFailsTouchesNothing(t *testing.T) {
 	}
 }
 
+// TestADeathCountsBeforeTheEndOfAProbation, though both are seen at once.
+func TestADeathCountsBeforeTheEndOfAProbation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, r := fakeFleet(t, behaviour{})
+		f.limits = func() limits { return limits{Ready: time.Minute} } // and no probation at all
+		for range 100 {
+			next := f.newTransition(r, fakeWork(t, 2), nil)
+			if err := errors.Join(next.start(t.Context()), next.awaitReady(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+			r.instances()[len(r.instances())-1].end("killed")
+			synctest.Wait()
+			var failed *FailedError
+			if err := next.probation(t.Context()); !errors.As(err, &failed) || failed.Phase != "probation" {
+				t.Fatalf("got %v", err)
+			}
+			next.rollBack()
+		}
+	})
+}
+
 func TestStopEndsATransition(t *testing.T) {
 	for name, after := range map[string]time.Duration{"starting": time.Second, "probation": 2500 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {

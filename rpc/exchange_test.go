@@ -125,7 +125,7 @@ func TestPanicAtTheEndOfAnExchangeIsLogged(t *testing.T) {
 	if !strings.Contains(b.serverLog.String(), "at the end") {
 		t.Errorf("log: %s", b.serverLog)
 	}
-	eventually(t, "the handler is done", func() bool { return b.server.Stats().Handlers == 0 })
+	eventually(t, "the handler is done", func() bool { return b.server.Stats().Handled == 1 })
 }
 
 // TestOnEndAfterTheEndIsCalledAtOnce: a deadline may answer a call whose handler has
@@ -137,7 +137,7 @@ func TestOnEndAfterTheEndIsCalledAtOnce(t *testing.T) {
 	if err := b.dial().Call(t.Context(), "/echo", "x", nil); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the handler is done", func() bool { return b.server.Stats().Handlers == 0 })
+	eventually(t, "the handler is done", func() bool { return b.server.Stats().Handled == 1 })
 	called := false
 	(<-kept).OnEnd(func(err error) { called = err == nil })
 	if !called {

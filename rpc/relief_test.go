@@ -245,7 +245,8 @@ func TestAJoinedReplyLeavesItsPlace(t *testing.T) {
 	if err := Handle(e, "/answer", answer, WithPlugins(l)); err != nil {
 		t.Fatal(err)
 	}
-	s := dialled(t, raw.New, "tcp://"+served(t, e))
+	address := "tcp://" + served(t, e)
+	s := dialled(t, raw.New, address)
 	defer close(l.goOn)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -256,6 +257,12 @@ func TestAJoinedReplyLeavesItsPlace(t *testing.T) {
 	}
 	if n := e.Stats().Reliefs; n < 3*mostJoint-1 {
 		t.Errorf("%d readers were relieved", n)
+	}
+	next := callAtOnce(t, address, slices.Repeat([]string{"/answer"}, 3*mostJoint)...)
+	for range 3 * mostJoint {
+		if m, err := next(); err != nil || m.Status != nil {
+			t.Fatalf("of those that came at once: %v, %v", m.Status, err)
+		}
 	}
 }
 

@@ -373,7 +373,7 @@ func (s *stage) happen(verb string, args []string) error {
 	return nil
 }
 
-// stall keeps the goroutine of an instance, as a busy machine does.
+// stall keeps the goroutine of an instance, as a busy machine does, in virtual time.
 type stall time.Duration
 
 func (d stall) apply(*unit) { time.Sleep(time.Duration(d)) }

@@ -154,12 +154,15 @@ func (u *unit) loop(ctx context.Context) {
 // lookForEnds comes before what a time has come for and before answers: nobody takes over, is
 // late, or is called a success, who has ended before that but is seen only now.
 func (u *unit) lookForEnds() {
-	for _, r := range []*run{u.run, u.next} {
-		select {
-		case <-r.done():
-			u.ended(r)
-		default:
-		}
+	select {
+	case <-u.run.done():
+		u.ended(u.run)
+	default:
+	}
+	select { // a successor that has gone on in its place is looked at the next time
+	case <-u.next.done():
+		u.ended(u.next)
+	default:
 	}
 }
 

@@ -15,10 +15,11 @@
 //
 // A place is free again when the handler has returned, just before its reply is written:
 // who has the answer may call again at once. After a 408 it is free when the handler
-// returns after all: one that goes on still costs what it costs. Messages that wait count among
-// the running ones of rpc.Limits, which are for all that a peer can cause; this plugin is
-// for what a service can do. A message takes one place of a plugin, in however many lists
-// the plugin stands.
+// returns after all: one that goes on still costs what it costs.
+//
+// Messages that wait count among the running ones of rpc.Limits, which are for all that a
+// peer can cause; this plugin is for what a service can do. A message takes one place of a
+// plugin, in however many lists the plugin stands.
 //
 // On a session that is handled in order, and among routes with rpc.Ordered, the next
 // message waits behind one that waits.
